@@ -1,0 +1,3 @@
+"""flowser: the asyncio-native framework for Amazon Simple Workflow Service."""
+
+__version__ = "0.1.0"

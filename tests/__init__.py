@@ -1,0 +1,1 @@
+"""Tests of flowser; they mirror src, file by file."""
