@@ -93,14 +93,14 @@ def test_unknown_member_of_a_known_event_is_no_error() -> None:
 
 
 def test_misspelt_event_of_an_emulator_is_kept() -> None:
-    """moto writes TimerCancelled (semantics 10.2); botocore drops its attributes."""
+    """It is moto's TimerCancelled (semantics 10.2); botocore drops its attributes."""
     (event,) = decoded(raw(9, "TimerCancelled", timerId="t", startedEventId=5))
     assert isinstance(event, UnrecognizedEvent)
     assert event.attrs["timerId"] == "t"
 
 
 def test_ids_of_nought_that_an_emulator_leaves_out_are_noughts() -> None:
-    """moto drops falsy members, such as the startedEventId of an unstarted task."""
+    """Emulators drop falsy members, such as the startedEventId of an unstarted task."""
     (event,) = decoded(
         raw(5, "DecisionTaskTimedOut", timeoutType="START_TO_CLOSE", scheduledEventId=2)
     )
@@ -110,9 +110,9 @@ def test_ids_of_nought_that_an_emulator_leaves_out_are_noughts() -> None:
 
 
 def test_event_that_lacks_what_cannot_be_guessed_is_kept_as_plain_json() -> None:
-    """moto's CancelTimerFailed has no timerId."""
+    """The CancelTimerFailed of moto has no timerId."""
     cause = "TIMER_ID_UNKNOWN"
-    (event,) = decoded(raw(5, "CancelTimerFailed", cause=cause, **{"x": 1}))
+    (event,) = decoded(raw(5, "CancelTimerFailed", cause=cause))
     assert isinstance(event, UnrecognizedEvent)
     assert event.type == "CancelTimerFailed"
     assert event.attrs["cause"] == cause

@@ -101,9 +101,7 @@ def test_outcome_of_a_run_tells_its_ids_and_particulars() -> None:
 
 def test_every_modelled_fault_has_a_class_of_its_own_name() -> None:
     faults = {
-        name: kind
-        for name, kind in SERVICE_ERRORS.items()
-        if name.endswith("Fault")
+        name: kind for name, kind in SERVICE_ERRORS.items() if name.endswith("Fault")
     }
     assert len(faults) == 11
     assert all(kind.__name__ == name for name, kind in faults.items())

@@ -15,7 +15,6 @@ from flowser.requests import Request
 from tests.declared import body
 
 ALBUM = shapes.WorkflowType(name="Album", version="1.0")
-RUN = shapes.WorkflowExecution(workflow_id="album-1", run_id="run-1")
 ALWAYS = shapes.ExecutionTimeFilter(oldest_date=0.0)
 Make = Callable[[Any], Request[Any]]
 
@@ -136,13 +135,13 @@ TEXTS: list[tuple[str, int, int, Make]] = [
     ),
     ("tag_filter.tag", 256, 0, lambda x: listing(tag_filter=shapes.TagFilter(tag=x))),
     (
-        "decisions[0] (RecordMarker).attributes.marker_name",
+        "decisions[0] (RecordMarker).marker_name",
         256,
         1,
         lambda x: answer(decisions.RecordMarker(marker_name=x)),
     ),
     (
-        "decisions[1] (StartTimer).attributes.timer_id",
+        "decisions[1] (StartTimer).timer_id",
         256,
         1,
         lambda x: answer(
@@ -151,25 +150,25 @@ TEXTS: list[tuple[str, int, int, Make]] = [
         ),
     ),
     (
-        "decisions[0] (FailWorkflowExecution).attributes.reason",
+        "decisions[0] (FailWorkflowExecution).reason",
         256,
         0,
         lambda x: answer(decisions.FailWorkflowExecution(reason=x)),
     ),
     (
-        "decisions[0] (ScheduleLambdaFunction).attributes.name",
+        "decisions[0] (ScheduleLambdaFunction).name",
         64,
         1,
         lambda x: answer(decisions.ScheduleLambdaFunction(id="i", name=x)),
     ),
     (
-        "decisions[0] (ScheduleLambdaFunction).attributes.id",
+        "decisions[0] (ScheduleLambdaFunction).id",
         256,
         1,
         lambda x: answer(decisions.ScheduleLambdaFunction(id=x, name="n")),
     ),
     (
-        "decisions[0] (RequestCancelActivityTask).attributes.activity_id",
+        "decisions[0] (RequestCancelActivityTask).activity_id",
         256,
         1,
         lambda x: answer(decisions.RequestCancelActivityTask(activity_id=x)),
@@ -231,7 +230,7 @@ NAMES: list[tuple[str, Make]] = [
     ("version", lambda x: registration(version=x)),
     ("task_list.name", lambda x: start(task_list=shapes.TaskList(name=x))),
     (
-        "decisions[0] (CancelTimer).attributes.timer_id",
+        "decisions[0] (CancelTimer).timer_id",
         lambda x: answer(decisions.CancelTimer(timer_id=x)),
     ),
 ]
@@ -295,7 +294,9 @@ def test_none_is_a_duration_only_where_swf_allows_it() -> None:
         body(answer(decisions.StartTimer(timer_id="t", start_to_fire_timeout="NONE")))
 
 
-@pytest.mark.parametrize(("value", "fine"), [("0", 0), ("1", 1), ("900", 1), ("901", 0)])
+@pytest.mark.parametrize(
+    ("value", "fine"), [("0", 0), ("1", 1), ("900", 1), ("901", 0)]
+)
 def test_lambda_runs_for_one_to_nine_hundred_seconds(value: str, fine: int) -> None:
     made = answer(
         decisions.ScheduleLambdaFunction(id="i", name="n", start_to_close_timeout=value)
@@ -318,7 +319,9 @@ def test_priority_beyond_its_limits_is_refused(value: str) -> None:
         body(start(task_priority=value))
 
 
-@pytest.mark.parametrize(("days", "fine"), [("0", 1), ("90", 1), ("NONE", 1), ("91", 0)])
+@pytest.mark.parametrize(
+    ("days", "fine"), [("0", 1), ("90", 1), ("NONE", 1), ("91", 0)]
+)
 def test_retention_is_nought_to_ninety_days(days: str, fine: int) -> None:
     request = requests.RegisterDomain(
         name="d", workflow_execution_retention_period_in_days=days

@@ -62,7 +62,7 @@ def test_members_that_may_be_missing_are_none() -> None:
 
 
 def test_task_of_an_emulator_without_previous_id_has_nought() -> None:
-    """moto leaves it out of the first decision task (semantics 10.2)."""
+    """An emulator leaves it out of the first decision task (semantics 10.2)."""
     bare = decision_task([])
     del bare["previousStartedEventId"]
     assert read(results.DecisionTask, bare).previous_started_event_id == 0

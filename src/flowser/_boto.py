@@ -102,7 +102,7 @@ def explain(operation: str, error: Exception) -> Error | None:
 def _words(error: Exception) -> str:
     cause = error.kwargs.get("error") if isinstance(error, boto.BotoCoreError) else None
     words = str(error) or type(error).__name__
-    return words if cause is None or str(cause) in words else f"{words} ({cause!r})"
+    return words if cause is None or str(cause) in words else f"{words} ({cause})"
 
 
 def wire_of(conn: Any) -> wire.Wire:

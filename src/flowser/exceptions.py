@@ -44,7 +44,8 @@ class InvalidArgument(Error, ValueError):
     """An argument that SWF would refuse.
 
     Attributes:
-        argument: The name of the argument, with its path: ``decisions[2].input``.
+        argument: The name of the argument, with its path, such as
+            ``decisions[2] (StartTimer).timer_id``.
         problem: What is wrong with it, and the limit.
         remedy: What to do instead.
     """

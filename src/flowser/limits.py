@@ -15,7 +15,7 @@ import typing
 from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple, Protocol, cast
 
 import msgspec
 
@@ -53,14 +53,20 @@ class Text(NamedTuple):
 
     def __call__(self, value: Any, /) -> tuple[str, str] | None:
         """Judge type and length."""
-        if type(value) is not str and not isinstance(value, str):
-            return f"is {_kind(value)}, not a string", "pass a string"
-        if len(value) > self.maximum:
-            problem = f"has {len(value):,} characters; SWF takes {self.maximum:,}"
-            return problem, self.remedy
-        if len(value) < self.minimum:
-            return "is empty", "give it at least one character"
-        return None
+        return _length(value, *self)
+
+
+def _length(
+    value: Any, maximum: int, minimum: int, remedy: str
+) -> tuple[str, str] | None:
+    if type(value) is not str and not isinstance(value, str):
+        return f"is {_kind(value)}, not a string", "pass a string"
+    if len(value) > maximum:
+        problem = f"has {len(value):,} characters; SWF takes {maximum:,}"
+        return problem, remedy
+    if len(value) < minimum:
+        return "is empty", "give it at least one character"
+    return None
 
 
 class Identifier(NamedTuple):
@@ -72,7 +78,7 @@ class Identifier(NamedTuple):
 
     def __call__(self, value: Any, /) -> tuple[str, str] | None:
         """Judge length, forbidden characters, and the reserved word ``arn``."""
-        if wrong := Text(self.maximum, self.minimum)(value):
+        if wrong := _length(value, self.maximum, self.minimum, "shorten it"):
             return wrong
         if found := _FORBIDDEN.search(value):
             problem = f"{value!r} contains {found[0]!r}"
@@ -284,8 +290,11 @@ def _check_items(steps: list[_Step], items: Any, path: str) -> None:
 def _check_shape(shape: type[msgspec.Struct], value: Any, path: str) -> None:
     if not isinstance(value, shape):
         raise InvalidArgument(path, f"is {_kind(value)}", f"pass {shape.__name__}")
-    tag = value.__struct_config__.tag  # of a decision: its type, worth telling
-    check(value, f"{path} ({tag})." if tag else f"{path}.")
+    if tag := value.__struct_config__.tag:
+        # A wrapped decision: its type is worth telling, the wrapping is not.
+        check(cast("Any", value).attributes, f"{path} ({tag}).")
+    else:
+        check(value, f"{path}.")
 
 
 def _kind(value: object) -> str:

@@ -1,0 +1,63 @@
+"""What both kinds of task have in common: one answer, which may have to be repeated.
+
+Source:
+    DESIGN section 4 rule 4; reliability.md section 0 item 4.
+"""
+
+import abc
+import logging
+from typing import Any
+
+from flowser import requests
+from flowser.exceptions import TaskAlreadyAnswered, UnknownResourceFault
+from flowser.executions import Caller, DomainLike
+
+log = logging.getLogger("flowser.tasks")
+
+
+class Answerable(abc.ABC):
+    """A task that takes one answer.
+
+    Attributes:
+        caller: The type instance, or the domain, that the task was polled for.
+        answered: Whether SWF took an answer from here.
+    """
+
+    def __init__(self, caller: Caller) -> None:
+        """Begin unanswered."""
+        self.caller = caller
+        self.answered = False
+
+    @property
+    def domain(self) -> DomainLike:
+        """The domain of the task."""
+        domain: DomainLike = self.caller.domain
+        return domain
+
+    @property
+    @abc.abstractmethod
+    def fields(self) -> dict[str, str | None]:
+        """What log records about this task carry."""
+
+    async def _answer(self, request: requests.Request[Any]) -> None:
+        """Send the answer.
+
+        Raises:
+            TaskAlreadyAnswered: When one was sent before, or is being sent.
+        """
+        if self.answered:
+            message = f"{type(request).__name__}: the task was answered already"
+            raise TaskAlreadyAnswered(message)
+        self.answered = True
+        try:
+            await self.domain.call(request)
+        except UnknownResourceFault as fault:
+            # An answer whose reply was lost comes back as this, though SWF took it.
+            if not fault.retried:
+                self.answered = False
+                raise
+            message = "%s: closed, by an earlier attempt of the same call or by SWF"
+            log.info(message, fault.operation, extra=self.fields)
+        except BaseException:
+            self.answered = False
+            raise

@@ -1,0 +1,186 @@
+"""An activity task: work that was handed out, and the four ways to answer it.
+
+Source:
+    swf-semantics.md sections 1.7 (heartbeats), 3.2 and 6.6.
+"""
+
+import functools
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
+from typing import Any
+
+from flowser import requests, results, shapes, wire
+from flowser._answers import Answerable
+from flowser.executions import Caller, WorkflowExecution
+from flowser.types import Type
+
+_current: ContextVar["Activity"] = ContextVar("flowser.activity")
+
+
+def current_activity() -> "Activity":
+    """Give the activity task that the running handler was called for.
+
+    Works in async handlers, in the tasks they start, and in handlers that run in a
+    worker thread.
+
+    Raises:
+        LookupError: Outside a handler of a worker.
+    """
+    return _current.get()
+
+
+def make_current(task: "Activity") -> Token["Activity"]:
+    """Make a task the current one of this context; the token's variable undoes it."""
+    return _current.set(task)
+
+
+class Activity(Answerable):
+    """Wrapper for "PollForActivityTask" results.
+
+    Attributes:
+        task_token: What SWF knows the task by.
+        activity_id: The id that the decider gave it.
+        activity_type: Its type's name and version.
+        started_event_id: The id of its ActivityTaskStarted event.
+        workflow_execution: The execution that it belongs to.
+        caller: The type instance, or the domain, that it was polled for.
+        answered: Whether SWF took an answer from here.
+
+    Source:
+        https://docs.aws.amazon.com/amazonswf/latest/apireference/API_PollForActivityTask.html
+    """
+
+    def __init__(
+        self, result: results.ActivityTask | Mapping[str, Any], caller: Caller
+    ) -> None:
+        """Wrap a task.
+
+        Args:
+            result: The answer of a poll.
+            caller: The type instance, or the domain, that it was polled for.
+
+        Raises:
+            EmptyTaskPollResult: When the poll brought no task.
+        """
+        super().__init__(caller)
+        if isinstance(result, Mapping):
+            kind = results.ActivityTask
+            result = wire.convert("PollForActivityTask", result, kind)
+        self._input = result.input
+        self.task_token = result.task_token
+        self.activity_id = result.activity_id
+        self.activity_type: shapes.ActivityType = result.activity_type
+        self.started_event_id = result.started_event_id
+        self.workflow_execution = WorkflowExecution(result.workflow_execution, self)
+
+    def __repr__(self) -> str:
+        kind = self.activity_type
+        return f"<Activity {self.activity_id!r} of {kind.name!r} {kind.version!r}>"
+
+    @functools.cached_property
+    def input(self) -> Any:
+        """The input as an object, of the type's ``input_type``; None without one.
+
+        Raises:
+            SerializationError: When it is no such object.
+        """
+        if self._input is None:
+            return None
+        if isinstance(self.caller, Type):
+            return self.caller.load_input(self._input)
+        return self.domain.serializer.loads(self._input)
+
+    @property
+    def fields(self) -> dict[str, str | None]:
+        """What log records about this task carry."""
+        return {
+            "domain": self.domain.name,
+            "workflow_id": self.workflow_execution.workflow_id,
+            "run_id": self.workflow_execution.run_id,
+            "type": f"{self.activity_type.name} {self.activity_type.version}",
+            "activity_id": self.activity_id,
+        }
+
+    def dumps(self, result: Any) -> str | None:
+        """Write a result as it will be sent; None is no result.
+
+        Raises:
+            SerializationError: When it cannot be written.
+        """
+        if isinstance(self.caller, Type):
+            return self.caller.dumps(result)
+        return None if result is None else self.domain.serializer.dumps(result)
+
+    async def complete(self, result: Any = None) -> None:
+        """Answer that the work is done.
+
+        Args:
+            result: Any object that the serializer can write; None for none.
+
+        Raises:
+            SerializationError: When the result cannot be written.
+            InvalidArgument: When it is longer than 32,768 characters.
+            UnknownResourceFault: When the task is over: timed out, or its run closed.
+            TaskAlreadyAnswered: When it was answered from here.
+        """
+        text = self.dumps(result)
+        await self._answer(
+            requests.RespondActivityTaskCompleted(
+                task_token=self.task_token, result=text
+            )
+        )
+
+    async def fail(self, details: str | None = None, reason: str | None = None) -> None:
+        """Answer that the work failed.
+
+        Args:
+            details: At most 32,768 characters.
+            reason: At most 256 characters.
+
+        Raises:
+            InvalidArgument: When one is too long.
+            UnknownResourceFault: When the task is over: timed out, or its run closed.
+            TaskAlreadyAnswered: When it was answered from here.
+        """
+        await self._answer(
+            requests.RespondActivityTaskFailed(
+                task_token=self.task_token, details=details, reason=reason
+            )
+        )
+
+    async def cancel(self, details: str | None = None) -> None:
+        """Answer that the work was canceled, after a heartbeat told to.
+
+        Args:
+            details: At most 32,768 characters.
+
+        Raises:
+            InvalidArgument: When they are too long.
+            UnknownResourceFault: When the task is over: timed out, or its run closed.
+            TaskAlreadyAnswered: When it was answered from here.
+        """
+        await self._answer(
+            requests.RespondActivityTaskCanceled(
+                task_token=self.task_token, details=details
+            )
+        )
+
+    async def heartbeat(self, details: str | None = None) -> bool:
+        """Say that the work goes on.
+
+        Args:
+            details: Progress, at most 2,048 characters; a later timeout shows the last.
+
+        Returns:
+            Whether the decider asked for the task to be canceled.
+
+        Raises:
+            InvalidArgument: When the details are too long.
+            UnknownResourceFault: When the task is over: stop working.
+        """
+        status = await self.domain.call(
+            requests.RecordActivityTaskHeartbeat(
+                task_token=self.task_token, details=details
+            )
+        )
+        return status.cancel_requested

@@ -1,0 +1,418 @@
+"""Types: what is known of an activity or a workflow before there is one.
+
+A subclass says its name, version, task list and timeouts, and how an id is made from
+an input. Its class methods build decisions; an instance, ``T(domain)``, starts
+executions. A worker serves an activity that has ``run``, and a workflow that has
+``decide``.
+
+Source:
+    swf-semantics.md sections 1.5, 1.7, 3.2 and 5.
+"""
+
+import functools
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypedDict, TypeVar, Unpack
+
+from flowser import limits, requests, serializing, shapes
+from flowser.decisions import ScheduleActivityTask, StartChildWorkflowExecution
+from flowser.exceptions import (
+    InvalidArgument,
+    WorkflowExecutionAlreadyStartedFault,
+)
+from flowser.executions import DomainLike, WorkflowExecution
+from flowser.limits import Duration, duration
+
+T = TypeVar("T", bound="Type")
+
+
+class Type:
+    """Base class for Simple Workflow types (activities, workflows).
+
+    Subclasses must set name, version and task_list. They implement
+    ``get_id_from_input``, unless their inputs have a member ``id``.
+
+    Attributes:
+        name: 1 to 256 characters.
+        version: 1 to 64 characters.
+        task_list: Where the tasks of this type wait.
+        description: At most 1,024 characters; registered with the type.
+        task_priority: -2147483648 to 2147483647, the higher the sooner; None is 0.
+        serializer: Writes and reads the payloads of this type; None leaves it to the
+            domain.
+        input_type: What inputs are decoded into; ``run``'s annotation when not set.
+        result_type: What results are decoded into; ``run``'s annotation when not set.
+    """
+
+    name: str
+    version: str
+    task_list: str
+    description: str | None = None
+    task_priority: int | str | None = None
+    serializer: serializing.Serializer | None = None
+    input_type: Any = None
+    result_type: Any = None
+
+    def __init__(self, domain: DomainLike) -> None:
+        """Bind the type to a domain.
+
+        Args:
+            domain: The domain in which it is registered.
+        """
+        self.domain = domain
+
+    @staticmethod
+    def get_id_from_input(input: Any) -> str:
+        """Get id from input.
+
+        This method is used to get unique workflow and activity ids. Override it to
+        say what makes an input unique; unless a type does, the id is the type's name
+        and the input's own ``id``.
+
+        Args:
+            input: Input used when starting and scheduling workflows and tasks.
+
+        Returns:
+            1 to 256 characters without ``:``, ``/``, ``|`` and control characters.
+
+        Raises:
+            InvalidArgument: When the input has no ``id``.
+        """
+        found = input.get("id") if isinstance(input, Mapping) else None
+        found = getattr(input, "id", None) if found is None else found
+        if found is None:
+            remedy = "implement get_id_from_input on the type, or pass an id"
+            raise InvalidArgument("input", "has no id", remedy)
+        return str(found)
+
+    @classmethod
+    def id_of(cls, input: Any) -> str:
+        """Make the id of an execution, or of a task, from its input."""
+        made = cls.get_id_from_input(input)
+        if cls.get_id_from_input is Type.get_id_from_input:
+            return f"{cls.name}-{made}"
+        return made
+
+    @classmethod
+    def dump(cls, value: Any) -> str | None:
+        """Write a payload where no domain is known; None is no payload."""
+        if value is None:
+            return None
+        return (cls.serializer or serializing.current()).dumps(value)
+
+    def dumps(self, value: Any) -> str | None:
+        """Write a payload of this type in its domain; None is no payload."""
+        return None if value is None else self._serializer.dumps(value)
+
+    def load_input(self, text: str) -> Any:
+        """Read an input of this type.
+
+        Raises:
+            SerializationError: When it is no such input.
+        """
+        return self._serializer.loads(text, self._hints()[0])
+
+    def load_result(self, text: str) -> Any:
+        """Read a result of this type.
+
+        Raises:
+            SerializationError: When it is no such result.
+        """
+        return self._serializer.loads(text, self._hints()[1])
+
+    @property
+    def _serializer(self) -> serializing.Serializer:
+        return self.serializer or self.domain.serializer
+
+    @classmethod
+    @functools.cache
+    def _hints(cls) -> tuple[Any, Any]:
+        """Say what inputs and results are: as set, else as ``run`` is annotated."""
+        run = getattr(cls, "run", None)
+        try:
+            hints = typing.get_type_hints(run) if run else {}
+        except NameError as error:
+            if None not in (cls.input_type, cls.result_type):
+                return cls.input_type, cls.result_type
+            problem = f"has an annotation that cannot be resolved: {error}"
+            remedy = "import it at run time, or set input_type and result_type"
+            where = f"{cls.__name__}.run"
+            raise InvalidArgument(where, problem, remedy) from error
+        result = hints.pop("return", Any)
+        first = next(iter(hints.values()), Any)
+        return (
+            first if cls.input_type is None else cls.input_type,
+            result if cls.result_type is None else cls.result_type,
+        )
+
+
+class Activity(Type):
+    """Base class for activity types.
+
+    Subclasses must set name, task_list and version properties, and may wrap the
+    ``schedule`` class method. With ``run(self, input)``, async or plain, a worker can
+    serve them.
+
+    Attributes:
+        heartbeat_timeout: Seconds between two heartbeats of a started task.
+        schedule_to_close_timeout: Seconds from scheduling to the end.
+        schedule_to_start_timeout: Seconds on the task list.
+        start_to_close_timeout: Seconds from the start to the end.
+
+    All four take digits, an int, a timedelta, or "NONE".
+    """
+
+    heartbeat_timeout: Duration = "3600"
+    schedule_to_close_timeout: Duration = "3600"
+    schedule_to_start_timeout: Duration = "3600"
+    start_to_close_timeout: Duration = "3600"
+
+    @classmethod
+    def schedule(
+        cls,
+        input: Any = None,
+        control: str | None = None,
+        *,
+        activity_id: str | None = None,
+        task_list: str | None = None,
+        task_priority: int | str | None = None,
+        heartbeat_timeout: Duration | None = None,
+        schedule_to_close_timeout: Duration | None = None,
+        schedule_to_start_timeout: Duration | None = None,
+        start_to_close_timeout: Duration | None = None,
+    ) -> ScheduleActivityTask:
+        """Build the decision that schedules this activity.
+
+        Called from subclasses' schedule class method. What is not given is taken from
+        the class.
+
+        Args:
+            input: Any object that the serializer can write; None for none.
+            control: A note to yourself in the history, at most 32,768 characters.
+            activity_id: Unique among the open activities of the run.
+            task_list: Where the task waits.
+            task_priority: The higher the sooner.
+            heartbeat_timeout: Seconds.
+            schedule_to_close_timeout: Seconds.
+            schedule_to_start_timeout: Seconds.
+            start_to_close_timeout: Seconds.
+
+        Raises:
+            SerializationError: When the input cannot be written.
+            InvalidArgument: When a duration is none, or no id can be made.
+
+        Source:
+            swf-semantics.md section 3.2, ScheduleActivityTask.
+        """
+        given = {
+            "heartbeat_timeout": heartbeat_timeout,
+            "schedule_to_close_timeout": schedule_to_close_timeout,
+            "schedule_to_start_timeout": schedule_to_start_timeout,
+            "start_to_close_timeout": start_to_close_timeout,
+        }
+        return ScheduleActivityTask(
+            activity_type=cls.activity_type(),
+            activity_id=activity_id or cls.id_of(input),
+            control=control,
+            input=cls.dump(input),
+            task_list=shapes.TaskList(name=task_list or cls.task_list),
+            task_priority=priority(task_priority, cls.task_priority),
+            **_durations(cls, given),
+        )
+
+    @classmethod
+    def activity_type(cls) -> shapes.ActivityType:
+        """Name this type as SWF does."""
+        return shapes.ActivityType(name=cls.name, version=cls.version)
+
+
+class RunOptions(TypedDict, total=False):
+    """What a run may have otherwise than its class says; None is as the class says."""
+
+    child_policy: str | None
+    execution_start_to_close_timeout: Duration | None
+    lambda_role: str | None
+    tag_list: Iterable[str] | None
+    task_list: str | None
+    task_priority: int | str | None
+    task_start_to_close_timeout: Duration | None
+
+
+class Workflow(Type):
+    """Base class for workflow types.
+
+    Subclasses must set name, version and task_list properties, and may wrap the
+    ``start`` method and the ``start_child`` class method. With
+    ``async def decide(self, decision)`` a worker can serve them.
+
+    Attributes:
+        child_policy: What happens to open children when a run is terminated or times
+            out: TERMINATE, REQUEST_CANCEL or ABANDON.
+        default_filter_tag: The tag that lists of this type's executions filter by,
+            instead of by type; None filters by type.
+        default_tag_list: Tags of an execution, at most 5, when its start gives none.
+        execution_start_to_close_timeout: Seconds that a run may be open.
+        task_start_to_close_timeout: Seconds that a decision may take.
+        lambda_role: The IAM role with which Lambda functions are invoked.
+
+    The timeouts take digits, an int or a timedelta; the second also "NONE".
+    """
+
+    child_policy: str = "TERMINATE"
+    default_filter_tag: str | None = None
+    default_tag_list: Iterable[str] | None = None
+    execution_start_to_close_timeout: Duration = "600"
+    task_start_to_close_timeout: Duration = "120"
+    lambda_role: str | None = None
+
+    @classmethod
+    def start_child(
+        cls,
+        input: Any = None,
+        control: str | None = None,
+        *,
+        workflow_id: str | None = None,
+        **options: Unpack[RunOptions],
+    ) -> StartChildWorkflowExecution:
+        """Start child workflow execution.
+
+        input is serialized and a workflow id is generated from it using
+        get_id_from_input. What is not given is taken from the class.
+
+        Args:
+            input: Any object that the serializer can write; None for none.
+            control: A note to yourself in the history, at most 32,768 characters.
+            workflow_id: Unique among the open executions of the domain.
+            **options: Those of :meth:`start`.
+
+        Raises:
+            SerializationError: When the input cannot be written.
+            InvalidArgument: When an option is none of them, or a duration is none.
+
+        Source:
+            swf-semantics.md sections 3.2 and 6.4.
+        """
+        return StartChildWorkflowExecution(
+            workflow_type=cls.workflow_type(),
+            workflow_id=workflow_id or cls.id_of(input),
+            control=control,
+            input=cls.dump(input),
+            **cls.run_options(**options),
+        )
+
+    async def start(
+        self,
+        input: Any = None,
+        *,
+        workflow_id: str | None = None,
+        **options: Unpack[RunOptions],
+    ) -> WorkflowExecution:
+        """Start an execution of this type.
+
+        Args:
+            input: Any object that the serializer can write; None for none.
+            workflow_id: Unique among the open executions of the domain; made from the
+                input when not given.
+            **options: What is not to be as the class says (:class:`RunOptions`):
+                task_list, task_priority, child_policy, tag_list (at most 5),
+                lambda_role, and execution_start_to_close_timeout and
+                task_start_to_close_timeout (seconds).
+
+        Returns:
+            A handle on the run.
+
+        Raises:
+            WorkflowExecutionAlreadyStartedFault: When an open execution has the id.
+            UnknownResourceFault: When the domain or the type is not registered.
+            TypeDeprecatedFault: When the type is deprecated.
+            SerializationError: When the input cannot be written.
+            InvalidArgument: When SWF would refuse an argument.
+
+        Source:
+            swf-semantics.md section 1.7, StartWorkflowExecution.
+        """
+        with serializing.using(self._serializer):
+            request = requests.StartWorkflowExecution(
+                domain=self.domain.name,
+                workflow_type=self.workflow_type(),
+                workflow_id=workflow_id or self.id_of(input),
+                input=self.dump(input),
+                **self.run_options(**options),
+            )
+        try:
+            run = await self.domain.call(request)
+        except WorkflowExecutionAlreadyStartedFault as fault:
+            fault.workflow_id = request.workflow_id
+            raise
+        ids = shapes.WorkflowExecution(
+            workflow_id=request.workflow_id, run_id=run.run_id or ""
+        )
+        return WorkflowExecution(ids, self)
+
+    @classmethod
+    def run_options(cls, **given: Unpack[RunOptions]) -> dict[str, Any]:
+        """Resolve what a start, a child's start and a continuation have in common.
+
+        Raises:
+            InvalidArgument: When there is no such option, or a duration is none.
+        """
+        known = RunOptions.__optional_keys__
+        for name in given.keys() - known:
+            remedy = f"use {', '.join(sorted(known))}"
+            raise InvalidArgument(name, "is no option of a run", remedy)
+        tags = given.get("tag_list")
+        tags = cls.default_tag_list if tags is None else tags
+        timeouts: dict[str, Duration | None] = {
+            "execution_start_to_close_timeout": given.get(
+                "execution_start_to_close_timeout"
+            ),
+            "task_start_to_close_timeout": given.get("task_start_to_close_timeout"),
+        }
+        return {
+            "child_policy": given.get("child_policy") or cls.child_policy,
+            "lambda_role": given.get("lambda_role") or cls.lambda_role,
+            "tag_list": tags if tags is None or isinstance(tags, str) else tuple(tags),
+            "task_list": shapes.TaskList(name=given.get("task_list") or cls.task_list),
+            "task_priority": priority(given.get("task_priority"), cls.task_priority),
+            **_durations(cls, timeouts),
+        }
+
+    @classmethod
+    def workflow_type(cls) -> shapes.WorkflowType:
+        """Name this type as SWF does."""
+        return shapes.WorkflowType(name=cls.name, version=cls.version)
+
+
+def checked(t: Any, base: type[T], argument: str) -> type[T]:
+    """Refuse what is no type, or has no name, version or task list.
+
+    Raises:
+        InvalidArgument: Naming what is missing.
+    """
+    if not (isinstance(t, type) and issubclass(t, base)):
+        remedy = f"pass a subclass of flowser.types.{base.__name__}, the class itself"
+        raise InvalidArgument(argument, f"is {t!r}", remedy)
+    for name in ("name", "version", "task_list"):
+        if not isinstance(getattr(t, name, None), str):
+            attribute = f"{t.__name__}.{name}"
+            raise InvalidArgument(attribute, "is missing", "set it to a string")
+    found: type[T] = t
+    return found
+
+
+def _durations(
+    cls: type[Type], given: Mapping[str, Duration | None]
+) -> dict[str, str | None]:
+    """Write durations, the class's where none is given."""
+    return {
+        name: duration(getattr(cls, name) if value is None else value, name)
+        for name, value in given.items()
+    }
+
+
+def priority(
+    value: int | str | None, default: int | str | None = None
+) -> limits.Priority | None:
+    """Write a task priority as SWF does."""
+    value = default if value is None else value
+    return None if value is None else str(value)
