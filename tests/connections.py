@@ -15,13 +15,20 @@ from tests.support.pace import Pace
 Opened = Callable[..., AbstractAsyncContextManager[Connection]]
 
 
-def opener(session: AioSession) -> Opened:
-    """Make what opens connections; the session's loaded models are shared."""
+def opener(session: AioSession, carrier: type | None = None) -> Opened:
+    """Make what opens connections; the session's loaded models are shared.
+
+    Args:
+        session: Where all is resolved.
+        carrier: The class of its HTTP sessions; None for flowser's choice.
+    """
 
     @contextlib.asynccontextmanager
     async def opened(url: str, **options: Any) -> AsyncIterator[Connection]:
         source = _client.Source(session)
-        settings = await _client.resolve(source, endpoint_url=url)
+        settings = await _client.resolve(
+            source, endpoint_url=url, http_session_cls=carrier
+        )
         async with _client.opened(settings, **options) as connection:
             yield connection
 

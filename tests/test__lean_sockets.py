@@ -8,6 +8,7 @@ import struct
 from collections.abc import AsyncIterator, Callable
 
 import pytest
+from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
 from flowser import exceptions, requests, results, shapes, wire
@@ -26,10 +27,10 @@ RESPOND = requests.RespondActivityTaskCompleted(task_token="t", result="r")
 NAME = "RespondActivityTaskCompleted"
 
 
-@pytest.fixture
-def opened(bare_session: AioSession) -> Opened:
-    """Opens lean connections."""
-    return opener(bare_session)
+@pytest.fixture(params=[None, AIOHTTPSession], ids=["lean", "aiobotocore"])
+def opened(bare_session: AioSession, request: pytest.FixtureRequest) -> Opened:
+    """Opens lean connections, over either kind of HTTP session."""
+    return opener(bare_session, request.param)
 
 
 @contextlib.asynccontextmanager

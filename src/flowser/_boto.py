@@ -59,6 +59,7 @@ _NOT_REACHED = (
     ConnectionRefusedError,
     socket.gaierror,
     aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
 )
 _LOST = (
     boto.HTTPClientError,

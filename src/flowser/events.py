@@ -606,6 +606,7 @@ def _event_class(attributes: type[Attributes]) -> type[Event]:
         f"{attributes.__name__}Event",
         [("attributes", attributes, where)],
         bases=(Event,),
+        namespace={"type": attributes.__name__},  # quicker than the property
         module=__name__,
         tag=attributes.__name__,
         tag_field="eventType",
