@@ -1,10 +1,11 @@
 """How a poller judges its polls: when to poll again, and what is said, once."""
 
+import asyncio
 import logging
 
 import pytest
 
-from flowser._polling import PASSING, Health, PollCondition
+from flowser._polling import PASSING, Condition, Health, PollCondition
 from flowser.exceptions import (
     AccessDenied,
     ClockSkewed,
@@ -22,6 +23,7 @@ from flowser.exceptions import (
     ValidationFailed,
 )
 from tests.declared import logged
+from tests.faults.virtual import virtual
 
 EMPTY = EmptyTaskPollResult("PollForDecisionTask")
 THROTTLED = Throttled("PollForDecisionTask", "ThrottlingException", "Rate exceeded")
@@ -169,3 +171,41 @@ def test_too_many_pollers_wait_longer_than_failures(health: Health) -> None:
 @pytest.mark.parametrize("kind", [AccessDenied, UnknownResourceFault, ValidationFailed])
 def test_what_waiting_cannot_mend_does_not_pass(kind: type[Error]) -> None:
     assert not issubclass(kind, PASSING)
+
+
+@virtual
+async def test_what_many_try_now_and_then_is_well_again_only_after_a_calm(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "flowser")
+    condition, one, two = Condition("sending", calm=10.0), object(), object()
+    for who in (one, two, one):
+        condition.ails(who, THROTTLED)
+        condition.ails(who, LOST)
+        condition.well(who)
+        await asyncio.sleep(9)
+    assert [level for level, _ in logged(caplog)] == ["WARNING"]
+    condition.ails(one, fault(AccessDenied))  # worse than before
+    await asyncio.sleep(20)
+    condition.well(one)
+    assert [level for level, _ in logged(caplog)] == ["WARNING", "ERROR", "INFO"]
+
+
+@virtual
+async def test_calm_is_told_although_nobody_tries_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "flowser")
+    condition, one = Condition("sending", calm=10.0), object()
+    condition.ails(one, THROTTLED)
+    condition.well(one)
+    await asyncio.sleep(9)
+    assert len(logged(caplog)) == 1
+    await asyncio.sleep(2)
+    assert logged(caplog)[1:] == [("INFO", "sending works again")]
+
+
+def test_throttling_keeps_nobody_away_for_long(health: Health) -> None:
+    pauses = [health.failed(THROTTLED, 0.01) for _ in range(50)]
+    assert all(0.1 <= pause <= 2.0 for pause in pauses)
+    assert pauses[-1] >= 1.0

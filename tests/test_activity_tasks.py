@@ -151,8 +151,9 @@ async def test_heartbeat_tells_whether_a_cancel_was_requested(
         assert await made.heartbeat() is wanted
     assert [request.params for request in scripted.requests] == [
         {"taskToken": "token-1", "details": "3 of 9"},
-        {"taskToken": "token-1"},
+        {"taskToken": "token-1", "details": "3 of 9"},
     ]
+    assert made.cancel_requested is wanted
     assert not made.answered
 
 

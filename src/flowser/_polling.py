@@ -4,6 +4,7 @@ Source:
     reliability.md section 0 items 1 to 7, section 4 experiments 3 to 9 and 35.
 """
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Mapping
@@ -52,21 +53,32 @@ _THROTTLED = 2.0
 class Condition:
     """Tells how something fares that several try at the same time.
 
-    One line when the first of them begins to fail, or fails in a new way; one when
-    all of them are well again.
+    One line when the first of them begins to fail, or fails in a new way (with *calm*:
+    in a worse way); one when all of them are well again.
     """
 
-    def __init__(self, what: str, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        fields: Mapping[str, str] | None = None,
+        *,
+        calm: float = 0.0,
+    ) -> None:
         """Begin in good health.
 
         Args:
             what: The words of the log: "polling sums", "sending heartbeats".
             fields: What log records carry.
+            calm: Seconds after the last failure before they count as well again; for
+                what each of many tries now and then.
         """
         self._what = what
         self._fields = fields or {}
+        self._calm = calm
         self._ailing: dict[int, type[Error]] = {}
         self._ways: Counter[type[Error]] = Counter()
+        self._told = 0  # the highest level in a time without calm
+        self._calm_at = self._looking = 0.0
 
     def ails(self, who: object, error: Error) -> bool:
         """Note that one of them failed, and tell it when it is news.
@@ -82,6 +94,10 @@ class Condition:
 
     def _note(self, who: object, error: Error) -> bool:
         news = not self._ways[type(error)]
+        if self._calm:
+            news = _level(error) > self._told
+            self._told = max(self._told, _level(error))
+            self._calm_at = asyncio.get_running_loop().time() + self._calm
         self.forget(who)
         self._ailing[id(who)] = type(error)
         self._ways[type(error)] += 1
@@ -89,8 +105,26 @@ class Condition:
 
     def well(self, who: object) -> None:
         """Note that one of them works, and tell it when now all do."""
-        if self.forget(who) and not self._ailing:
-            log.info("%s works again", self._what, extra=self._fields)
+        ailed = self.forget(who)
+        if self._told:
+            self._look()
+        elif ailed and not self._ailing:
+            self._tell_well()
+
+    def _look(self) -> None:
+        """See whether it was calm for long enough, or look again when it will be."""
+        if self._ailing or not self._told:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._calm_at:
+            self._tell_well()
+        elif self._looking != self._calm_at:
+            self._looking = self._calm_at
+            loop.call_at(self._calm_at, self._look)
+
+    def _tell_well(self) -> None:
+        self._told = 0
+        log.info("%s works again", self._what, extra=self._fields)
 
     def forget(self, who: object) -> bool:
         """Count on one of them no longer; say whether it was failing."""

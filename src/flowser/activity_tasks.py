@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from typing import Any
 
-from flowser import requests, results, shapes, wire
+from flowser import limits, requests, results, shapes, wire
 from flowser._answers import Answerable
 from flowser.executions import Caller, WorkflowExecution
 from flowser.types import Type
@@ -45,6 +45,10 @@ class Activity(Answerable):
         workflow_execution: The execution that it belongs to.
         caller: The type instance, or the domain, that it was polled for.
         answered: Whether SWF took an answer from here.
+        details: The progress that was told last, or None.
+        cancel_requested: Whether the handler is to stop: a heartbeat told so. Under a
+            worker also when the task is over, or the worker ends. An async handler of
+            a worker gets a CancelledError; a plain def looks here.
 
     Source:
         https://docs.aws.amazon.com/amazonswf/latest/apireference/API_PollForActivityTask.html
@@ -67,6 +71,8 @@ class Activity(Answerable):
             kind = results.ActivityTask
             result = wire.convert("PollForActivityTask", result, kind)
         self._input = result.input
+        self.details: str | None = None
+        self.cancel_requested = False
         self.task_token = result.task_token
         self.activity_id = result.activity_id
         self.activity_type: shapes.ActivityType = result.activity_type
@@ -165,11 +171,34 @@ class Activity(Answerable):
             )
         )
 
+    def beat(self, details: str | None = None) -> bool:
+        """Tell how far the work is, from any thread; the next heartbeat carries it.
+
+        Under a worker, that is one it sends by itself: at once when it sent none for
+        an interval.
+
+        Args:
+            details: Progress, at most 2,048 characters; None leaves what was told.
+
+        Returns:
+            Whether the handler is to stop (``cancel_requested``), as far as is known.
+
+        Raises:
+            InvalidArgument: When the details are too long.
+        """
+        if details is not None:
+            limits.check_value(limits.LimitedData, details, "details")
+            self.details = details
+        return self.cancel_requested
+
     async def heartbeat(self, details: str | None = None) -> bool:
         """Say that the work goes on.
 
+        A worker heartbeats by itself: there this only tells the details.
+
         Args:
             details: Progress, at most 2,048 characters; a later timeout shows the last.
+                None repeats what was told.
 
         Returns:
             Whether the decider asked for the task to be canceled.
@@ -178,9 +207,22 @@ class Activity(Answerable):
             InvalidArgument: When the details are too long.
             UnknownResourceFault: When the task is over: stop working.
         """
+        self.beat(details)
+        return await self.record()
+
+    async def record(self) -> bool:
+        """Send a heartbeat with what was told last; heartbeats are made of this.
+
+        Returns:
+            Whether the decider asked for the task to be canceled.
+
+        Raises:
+            UnknownResourceFault: When the task is over: stop working.
+        """
         status = await self.domain.call(
             requests.RecordActivityTaskHeartbeat(
-                task_token=self.task_token, details=details
+                task_token=self.task_token, details=self.details
             )
         )
+        self.cancel_requested |= status.cancel_requested
         return status.cancel_requested

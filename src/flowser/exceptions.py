@@ -276,6 +276,9 @@ class ExpiredCredentials(ServiceError):
 class ClockSkewed(ServiceError):
     """This machine's clock differs from SWF's by minutes: set the clock."""
 
+    def __str__(self) -> str:
+        return f"{super().__str__()} (clock skew: set the clock of this machine)"
+
 
 class DefaultUndefinedFault(ServiceError):
     """The type has no default for something that the start left out."""

@@ -232,6 +232,16 @@ def check(shape: msgspec.Struct, path: str = "") -> None:
                 rule(value, path + name)
 
 
+def check_value(annotation: Any, value: Any, argument: str) -> None:
+    """Refuse a single value: ``check_value(LimitedData, details, "details")``.
+
+    Raises:
+        InvalidArgument: Naming the argument, the limit and the remedy.
+    """
+    for step in _steps(annotation):
+        step(value, argument)
+
+
 _Step = Callable[[Any, str], None]
 
 

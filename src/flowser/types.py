@@ -42,6 +42,8 @@ class Type:
             domain.
         input_type: What inputs are decoded into; ``run``'s annotation when not set.
         result_type: What results are decoded into; ``run``'s annotation when not set.
+        task: The task that a worker made this instance for; see
+            :class:`flowser.Worker`.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Type:
     serializer: serializing.Serializer | None = None
     input_type: Any = None
     result_type: Any = None
+    task: Any
 
     def __init__(self, domain: DomainLike) -> None:
         """Bind the type to a domain.

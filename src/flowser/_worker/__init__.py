@@ -1,0 +1,14 @@
+"""The inside of :class:`flowser.Worker`.
+
+========== ============================================================
+handlers   which type is served by what
+pollers    a slot, a poll, a task: the loop of one poller
+crew       the tasks of a worker, and how they end
+held       the tasks of SWF that a worker has in hand: they answer persistently
+heart      the heartbeats of one activity
+running    one activity, from its handler's start to its answer
+deciding   one decision, likewise
+failures   what is told of an exception
+watchdog   names what blocks the event loop
+========== ============================================================
+"""

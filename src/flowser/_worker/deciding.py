@@ -1,0 +1,207 @@
+"""One decision, from its handler's start to its answer, in one asyncio task.
+
+Source:
+    swf-semantics.md section 2.3; reliability.md section 4 experiments 2, 5, 21, 27 and
+    30 to 33.
+"""
+
+import asyncio
+import logging
+from typing import Any, Literal
+
+from flowser import limits
+from flowser._polling import PASSING
+from flowser._worker.crew import Crew, Fields
+from flowser._worker.failures import failure
+from flowser._worker.handlers import Handler
+from flowser._worker.held import HeldDecision
+from flowser._worker.slots import Slot
+from flowser.events import DecisionTaskScheduled
+from flowser.exceptions import (
+    BrokenHistory,
+    Error,
+    ServiceError,
+    UnknownResourceFault,
+    ValidationFailed,
+)
+from flowser.types import Workflow
+
+log = logging.getLogger("flowser.worker")
+
+OnDecisionError = Literal["leave", "fail"]
+
+#: Operations whose faults are about the decision task itself.
+_OURS = frozenset({"PollForDecisionTask", "RespondDecisionTaskCompleted"})
+
+
+class RunningDecision:
+    """A decision task that is being handled."""
+
+    def __init__(
+        self,
+        task: HeldDecision,
+        handler: Handler[Workflow],
+        on_error: OnDecisionError,
+        slot: Slot,
+        crew: Crew,
+    ) -> None:
+        """Do not begin yet.
+
+        Args:
+            task: What was polled.
+            handler: What serves its type.
+            on_error: What becomes of a task whose handler raises.
+            slot: Freed at the end.
+            crew: Runs it.
+        """
+        self._task = task
+        self._handler = handler
+        self._on_error = on_error
+        self._slot = slot
+        self._crew = crew
+        self._asyncio_task: asyncio.Task[Any] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._ending: str | None = None  # why the handler was cancelled
+
+    @property
+    def fields(self) -> Fields:
+        """What log records about it carry."""
+        return self._task.fields
+
+    async def work(self) -> None:
+        """Call the handler, and answer unless it did."""
+        self._asyncio_task = asyncio.current_task()
+        seconds = _time_left(self._task)
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(seconds, self._late, seconds)
+        try:
+            how = self._ending or await self._handled()
+            self._crew.counts[f"decisions {how}"] += 1
+        finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
+            self._slot.free()
+
+    async def _handled(self) -> str:
+        try:
+            await self._decide()
+        except asyncio.CancelledError as error:
+            return self._ending or await self._failed(error)
+        except Error as error:
+            if self._drops(error):
+                return "dropped"
+            return await self._failed(error)
+        except Exception as error:  # noqa: BLE001 - a handler may raise anything
+            return await self._failed(error)
+        except (SystemExit, KeyboardInterrupt) as error:
+            message = "%r in a handler: the worker stops"
+            log.critical(message, error, exc_info=error, extra=self.fields)
+            self._crew.stop()
+            return "left"
+        self._crew.decided(self._run_id)
+        return "completed"
+
+    @property
+    def _run_id(self) -> str:
+        return self._task.workflow_execution.run_id or ""
+
+    async def _decide(self) -> None:
+        instance: Any = self._handler.kind(self._task.domain)
+        self._task.caller = instance
+        instance.task = self._task
+        await instance.decide(self._task)
+        if not self._task.answered:
+            await self._task.complete()
+
+    # -- what may go wrong --
+
+    def _drops(self, error: Error) -> bool:
+        """Drop a task that cannot be decided, and that SWF times out or has closed."""
+        ours = isinstance(error, ServiceError) and error.operation in _OURS
+        if ours and isinstance(error, UnknownResourceFault):
+            log.info("the task was closed meanwhile: %s", error, extra=self.fields)
+        elif isinstance(error, BrokenHistory) or (
+            ours
+            and isinstance(error, ValidationFailed)
+            and error.operation == "PollForDecisionTask"
+        ):
+            message = "the history cannot be read, SWF will time the task out: %s"
+            log.warning(message, error, extra=self.fields)
+        else:
+            return False
+        return True
+
+    async def _failed(self, error: BaseException) -> str:
+        """Tell of a handler that raised, and fail its run if that is what is wanted."""
+        if self._task.answered:
+            self._tell(error, "its task had been answered")
+            return "completed"
+        fails = self._on_error == "fail" and not isinstance(error, PASSING)
+        self._tell(error, "the run fails" if fails else "SWF hands the task out again")
+        if not fails:
+            return "left"
+        told = failure(error)
+        self._task.decisions.clear()
+        try:
+            await self._task.fail(told.details, told.reason)
+        except UnknownResourceFault as fault:
+            log.info("the task was closed meanwhile: %s", fault, extra=self.fields)
+        except Error as refusal:
+            message = "SWF refuses the answer, and will time the task out: %s"
+            log.error(message, refusal, extra=self.fields)  # noqa: TRY400 - no bug
+        else:
+            return "failed"
+        return "dropped"
+
+    def _tell(self, error: BaseException, outlook: str) -> None:
+        """Log a failure; of a run that fails again and again ever more rarely."""
+        times = self._crew.failed(self._run_id)
+        level = logging.DEBUG if times & (times - 1) else logging.ERROR
+        fields = {**self.fields, "failures": times}
+        message = "a decision failed, for the %d. time in a row; %s"
+        log.log(level, message, times, outlook, exc_info=error, extra=fields)
+
+    def _late(self, seconds: float) -> None:
+        if not self._task.answering:
+            message = "no decision within %g s: SWF has timed the task out"
+            log.warning(message, seconds, extra=self.fields)
+            self._end("dropped")
+
+    # -- told by the worker's end --
+
+    def _end(self, how: str) -> None:
+        if self._ending is None:
+            self._ending = how
+            if self._asyncio_task is not None:
+                self._asyncio_task.cancel()
+
+    def cut_off(self) -> bool:
+        """Cancel the handler, if it runs; say whether it did."""
+        if self._task.answering or self._task.answered:
+            return False
+        self._end("left")
+        return True
+
+    async def answer_for(self) -> None:
+        """Answer nothing: SWF hands the task out again."""
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether SWF has still to be told how it ended."""
+        return self._task.answering or not self._task.answered
+
+
+def _time_left(task: HeldDecision) -> float | None:
+    """Say how long the decision may take; None when that is unlimited, or unknown.
+
+    The DecisionTaskScheduled event says it; it is among the newest.
+    """
+    for index in range(100):
+        event = task.events.get(index)
+        if event is None:
+            return None
+        if isinstance(event.attributes, DecisionTaskScheduled):
+            text = event.attributes.start_to_close_timeout
+            return None if text in (None, limits.NONE) else float(text)
+    return None

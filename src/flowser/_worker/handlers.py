@@ -1,0 +1,135 @@
+"""Which type is served by what.
+
+Source:
+    issue 2 section 4: dispatch is by name and version; types that share a task list
+    share its pollers.
+"""
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from flowser import limits
+from flowser.exceptions import InvalidArgument
+from flowser.types import Activity, Type, Workflow
+
+T = TypeVar("T", bound=Type)
+
+
+class Handler(NamedTuple, Generic[T]):
+    """What serves a type.
+
+    Attributes:
+        kind: The type; its instances have the method that is called.
+        threaded: Whether that is a plain ``def``.
+    """
+
+    kind: type[T]
+    threaded: bool
+
+
+class Handlers(Generic[T]):
+    """The handlers of one kind, by name and version."""
+
+    def __init__(self, method: str, types: Iterable[type[T]]) -> None:
+        """Collect the types that have a handler.
+
+        Args:
+            method: Its name: ``run`` or ``decide``.
+            types: What the domain lists.
+        """
+        self._method = method
+        self._found: dict[tuple[str, str], Handler[T]] = {}
+        for kind in types:
+            if getattr(kind, method, None) is not None:
+                self.add(kind)
+
+    def __iter__(self) -> Iterator[Handler[T]]:
+        return iter(self._found.values())
+
+    def get(self, name: str, version: str) -> Handler[T] | None:
+        """Give the handler of a type, or None."""
+        return self._found.get((name, version))
+
+    def add(self, kind: type[T], function: Callable[..., Any] | None = None) -> None:
+        """Serve a type, by a function or by its own method.
+
+        Raises:
+            InvalidArgument: When it is already served by another, or by nothing that
+                can be called.
+        """
+        if function is not None:  # a class of its own, so that its hints are known
+            method = {self._method: staticmethod(_routine(function))}
+            kind = type(kind.__name__, (kind,), method)
+        for name in ("name", "version", "task_list"):
+            if not isinstance(getattr(kind, name, None), str):
+                where, remedy = f"{_words(kind)}.{name}", "set the class attribute"
+                raise InvalidArgument(where, "is missing", remedy)
+        handler = Handler(kind, self._threaded(kind))
+        key = kind.name, kind.version
+        other = self._found.get(key)
+        if other is not None and function is None and other.kind is not kind:
+            problem = f"has the name and version of {_words(other.kind)}"
+            raise InvalidArgument(_words(kind), problem, "change one of them")
+        self._found[key] = handler
+
+    def _threaded(self, kind: type[T]) -> bool:
+        where = f"{_words(kind)}.{self._method}"
+        # On an instance that was never initialised: only the binding counts.
+        bound = getattr(object.__new__(kind), self._method)
+        try:
+            inspect.signature(bound).bind(None)
+        except TypeError as error:
+            remedy = f"declare {self._method} with one parameter besides self"
+            raise InvalidArgument(where, f"cannot be called: {error}", remedy) from None
+        if _is_async(bound):
+            return False
+        if issubclass(kind, Workflow):
+            raise InvalidArgument(where, "is a plain def", "write async def")
+        return True
+
+    def lists(self) -> dict[str, bool]:
+        """Give the task lists, and whether a type on it is served by a plain def."""
+        found: dict[str, bool] = {}
+        for kind, threaded in self._found.values():
+            found[kind.task_list] = found.get(kind.task_list, False) or threaded
+        return found
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    either = function, type(function).__call__
+    return any(map(inspect.iscoroutinefunction, either))
+
+
+def _routine(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function of anything callable, so that its annotations can be read."""
+    if inspect.isroutine(function):
+        return function
+
+    async def later(given: Any) -> Any:
+        return await function(given)
+
+    def now(given: Any) -> Any:
+        return function(given)
+
+    return later if _is_async(function) else now
+
+
+def seconds(kind: type[Activity], setting: str) -> float | None:
+    """Give a timeout of an activity in seconds; None for no limit.
+
+    Raises:
+        InvalidArgument: When it is no duration.
+    """
+    where = f"{_words(kind)}.{setting}"
+    text = limits.duration(getattr(kind, setting), where)
+    if text is None or text == limits.NONE:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        remedy = 'pass seconds as an int or as digits, a timedelta, or "NONE"'
+        raise InvalidArgument(where, f"is {text!r}", remedy)
+    return float(text) or None
+
+
+def _words(kind: type[Type]) -> str:
+    return kind.__name__

@@ -1,0 +1,220 @@
+"""Work until told to stop: ``python -m flowser.run worker.py``.
+
+The argument is a Python file, or ``package.module``, with ``:name`` when it has more
+than one domain. What is looked for there is:
+
+- a subclass of :class:`flowser.Domain`, defined or imported there: its types that
+  have a handler are served;
+- optionally ``worker``: a subclass of :class:`flowser.Worker`, or a function
+  ``worker(domain, **options)`` that makes one, for handlers that are functions. The
+  options are those of :class:`flowser.Worker` that were given on the command line.
+
+Exit status: 0 when all ended in order; 1 when it was aborted, or tasks were cut off,
+or ``--check`` found differences; 2 when it could not begin, with one line that says
+why, and a traceback when it was the loaded code that failed.
+
+Source:
+    issue 2 section 4; reliability.md section 5 and section 4 experiment 37.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+
+from flowser import __version__, _loading, _logs
+from flowser._client import connect
+from flowser._lean import Connection
+from flowser._loading import Broken, Target
+from flowser._local import credentials, local_swf
+from flowser.domain import Domain
+from flowser.exceptions import Error
+
+log = logging.getLogger("flowser.run")
+
+_IN_ORDER, _NOT_IN_ORDER, _CANNOT_BEGIN = 0, 1, 2
+
+#: Options that are passed to the worker as they are, when they are given.
+_OF_WORKER: dict[str, tuple[Callable[[str], Any], str, str]] = {
+    "activities": (int, "N", "how many activities at a time (100)"),
+    "decisions": (int, "N", "how many decisions at a time (100)"),
+    "activity_pollers": (int, "N", "polls held for each list of activities (1)"),
+    "decision_pollers": (int, "N", "polls held for each list of decisions (1)"),
+    "threads": (int, "N", "how many plain-def activities at a time (100)"),
+    "drain": (float, "SECONDS", "from the first signal until work is cut off (70)"),
+    "identity": (str, "NAME", "who polls, for the history (host and process)"),
+}
+
+_ARGUMENTS = {
+    "region_name": "--region",
+    "profile_name": "--profile",
+    "endpoint_url": "--endpoint",
+}
+
+#: Seconds for handlers that were abandoned, in threads say, before the process ends.
+_LEFT_BEHIND = 1.0
+
+
+def parser() -> argparse.ArgumentParser:
+    """Make the parser of the command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m flowser.run",
+        description="Serve the activities and workflows of a domain until stopped.",
+        epilog="SIGTERM or Ctrl-C stops after the work in hand; a second one, at once.",
+    )
+    made.add_argument(
+        "target", help="worker.py or package.module; with :NAME, that domain in it"
+    )
+    made.add_argument("--version", action="version", version=f"flowser {__version__}")
+    where = made.add_argument_group("where SWF is")
+    where.add_argument("--region", metavar="NAME")
+    where.add_argument("--profile", metavar="NAME", help="of the AWS configuration")
+    where.add_argument("--endpoint", metavar="URL", help="instead of the region's SWF")
+    where.add_argument(
+        "--local", action="store_true", help="start an SWF on this machine"
+    )
+    how = made.add_argument_group("how to work")
+    for name, (kind, metavar, words) in _OF_WORKER.items():
+        option = f"--{name.replace('_', '-')}"
+        how.add_argument(option, type=kind, metavar=metavar, help=words)
+    how.add_argument(
+        "--register",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="register the domain and its types first (yes)",
+    )
+    how.add_argument(
+        "--check",
+        action="store_true",
+        help="only compare what is registered with the code; status 1 if it differs",
+    )
+    said = made.add_argument_group("what is said")
+    levels = ["debug", "info", "warning", "error", "critical"]
+    said.add_argument("--log-level", choices=levels, default="info")
+    said.add_argument("--log-format", choices=["text", "json"], default="text")
+    return made
+
+
+def main(
+    arguments: Sequence[str] | None = None, *, leave: Callable[[int], object] = int
+) -> int:
+    """Run a worker.
+
+    Args:
+        arguments: Of the command line; those of this process when None.
+        leave: Called with the exit status when all is done but the end of handlers
+            that may never end.
+
+    Returns:
+        The exit status.
+    """
+    options = parser().parse_args(arguments)
+    if options.local and (options.endpoint or options.profile):
+        return _refused("--local brings its own endpoint: leave out the other options")
+    _logs.configure(options.log_level, options.log_format)
+    try:
+        target = _loading.load(options.target)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            status = runner.run(serve(target, options))
+            leave(status)
+            return status
+    except Broken as broken:
+        return _refused(_in_options(str(broken)), broken.trace)
+    except KeyboardInterrupt:
+        return 130
+
+
+def _refused(problem: str, trace: str = "") -> int:
+    sys.stderr.write(f"{trace}flowser.run: {' '.join(problem.split())}\n")
+    return _CANNOT_BEGIN
+
+
+def _in_options(problem: str) -> str:
+    """Name arguments as they are called on the command line."""
+    for argument, option in _ARGUMENTS.items():
+        problem = problem.replace(argument, option)
+    return problem
+
+
+def _leave(status: int) -> None:
+    """See to it that the process ends, whatever was left behind in it."""
+    if status == _NOT_IN_ORDER:
+        timer = threading.Timer(_LEFT_BEHIND, os._exit, [status])
+        timer.daemon = True
+        timer.start()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Give uvloop's, when it is installed."""
+    try:
+        uvloop = importlib.import_module("uvloop")
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def serve(target: Target, options: argparse.Namespace) -> int:
+    """Connect, register and work until stopped.
+
+    Args:
+        target: What was loaded.
+        options: Of the command line.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        Broken: When it cannot begin.
+    """
+    given = {name: getattr(options, name) for name in _OF_WORKER}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            conn = await stack.enter_async_context(_connected(target, options))
+            domain, worker = target.make(conn, chosen)
+            worker.check()
+            if options.check:
+                return await _compared(domain)
+            if options.register:
+                await domain.register()
+        except Error as error:
+            raise Broken(str(error)) from error
+        return _IN_ORDER if await worker.run() else _NOT_IN_ORDER
+
+
+async def _compared(domain: Domain) -> int:
+    found = await domain.compare()
+    if found.missing or found.differences:
+        return _NOT_IN_ORDER
+    log.info("all is registered as the code says: %s", ", ".join(found.existing))
+    return _IN_ORDER
+
+
+@contextlib.asynccontextmanager
+async def _connected(
+    target: Target, options: argparse.Namespace
+) -> AsyncIterator[Connection]:
+    pollers = (options.activity_pollers or 1) + (options.decision_pollers or 1)
+    settings: dict[str, Any] = {
+        "region_name": options.region,
+        "endpoint_url": options.endpoint,
+        "profile_name": options.profile,
+        "max_pollers": max(1000, pollers * target.types),
+    }
+    async with contextlib.AsyncExitStack() as stack:
+        if options.local:
+            url = await stack.enter_async_context(local_swf())
+            region = {"region_name": options.region} if options.region else {}
+            settings |= {"profile_name": None} | credentials(url) | region
+        yield await stack.enter_async_context(connect(**settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main(leave=_leave))

@@ -1,0 +1,309 @@
+"""A worker: pollers and handlers of a domain, in one place with one end.
+
+Strategy: a supervisor runs in a task group that the worker enters and leaves in its
+host's task; the supervisor looks after pollers and handlers (``_worker/``), so that
+the end of the group is never the end of a poll in flight.
+
+Source:
+    DESIGN section 4; reliability.md sections 3 and 4.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Literal, Self, TypeVar
+
+import anyio
+
+from flowser._worker.crew import Crew, log
+from flowser._worker.handlers import Handlers
+from flowser._worker.pollers import TaskList, pollers_of
+from flowser._worker.serving import Serving, Settings
+from flowser._worker.signals import handled
+from flowser._worker.watchdog import Watchdog
+from flowser.domain import Domain
+from flowser.types import Activity, Workflow
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: Seconds for which a handler may block the event loop before it is named in the log.
+_PATIENCE = 2.0
+
+
+class Worker:
+    """Serves the types of a domain that have a handler.
+
+    ::
+
+        async with flowser.Worker(domain):
+            ...  # it works as long as this block lasts
+
+        await flowser.Worker(domain).run()  # until SIGTERM or SIGINT
+
+    An activity type is served by its ``run(self, input)``: ``async def``, or a plain
+    ``def``, which runs in a thread. A workflow type is served by its
+    ``async def decide(self, decision)``. Types without are left to other workers. Each
+    task gets a new instance of its type, whose ``task`` is the task.
+
+    What ``run`` returns completes the activity, what it raises fails it. While it
+    runs, the worker heartbeats: at a third of the type's ``heartbeat_timeout``, with
+    the details that ``await self.task.heartbeat(details)``, or in a thread
+    ``self.task.beat(details)``, told last. When the decider requests a cancel, an
+    async handler is cancelled, once; it may clean up, and when it lets go the task is
+    answered as canceled. A handler in a thread looks at ``self.task.cancel_requested``.
+
+    ``decide`` answers the decision task itself; when it returns without having done
+    so, the worker completes the task with the decisions that were collected. A task
+    whose ``decide`` raises is left unanswered, so that SWF hands it out again when its
+    time is up, or its run is failed: see *on_decision_error*.
+
+    A worker works once. It must be used in the thread of its event loop.
+
+    Attributes:
+        domain: The domain that it serves.
+        aborted: Whether :meth:`abort` was called before it had ended.
+        abandoned: What was cut off at the end: the fields of each task, as in the log.
+        counts: How many tasks ended how, by "activities completed", "... failed",
+            "... canceled", "... over" (SWF had closed it), "... refused" (the answer),
+            "decisions completed", "... failed", "... left", "... dropped" and
+            "... unknown" (the type).
+        in_flight: How many tasks are being handled now.
+
+    Source:
+        DESIGN section 4.
+    """
+
+    def __init__(
+        self,
+        domain: Domain,
+        *,
+        activities: int = 100,
+        decisions: int = 100,
+        activity_pollers: int = 1,
+        decision_pollers: int = 1,
+        threads: int = 100,
+        drain: float = 70.0,
+        grace: float = 5.0,
+        heartbeat_interval: float = 60.0,
+        on_decision_error: Literal["leave", "fail"] = "leave",
+        identity: str | None = None,
+    ) -> None:
+        """Collect the handlers of a domain.
+
+        Args:
+            domain: What to serve.
+            activities: How many activities may be in hand, polled for or handled.
+            decisions: The same for decisions.
+            activity_pollers: How many polls to hold for each task list of activities.
+                When SWF says that these are too many, fewer go on.
+            decision_pollers: The same for decisions.
+            threads: How many of the activities may be of task lists that a plain
+                ``def`` serves.
+            drain: Seconds from :meth:`stop` until what is in hand is cut off. SWF
+                holds polls for 60 seconds, and the way takes time, too; a poll that is
+                cut off may cost a task.
+            grace: Seconds after that in which handlers let go and are answered for.
+            heartbeat_interval: The longest time between two heartbeats, in seconds: a
+                cancel request is seen no later.
+            on_decision_error: What becomes of a decision task whose handler raises:
+                "leave" it to be handed out again, or "fail" its run.
+            identity: Who polls, for the history; the domain's, or host and process.
+
+        Raises:
+            InvalidArgument: Naming what is wrong.
+        """
+        self.domain = domain
+        self.aborted = False
+        self._settings = Settings(
+            activities=activities,
+            decisions=decisions,
+            activity_pollers=activity_pollers,
+            decision_pollers=decision_pollers,
+            threads=threads,
+            drain=drain,
+            grace=grace,
+            heartbeat_interval=heartbeat_interval,
+            on_decision_error=on_decision_error,
+            identity=identity,
+        )
+        self._settings.check()
+        self._runs = Handlers[Activity]("run", domain.activity_types or ())
+        self._decides = Handlers[Workflow]("decide", domain.workflow_types or ())
+        self._crew = Crew(threads, self.stop)
+        self._lists: list[TaskList[Any]] = []
+        self._stopping = asyncio.Event()
+        self._group: asyncio.TaskGroup | None = None
+        self._supervisor: asyncio.Task[None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.domain!r}>"
+
+    # -- handlers --
+
+    def activity(self, t: type[Activity]) -> Callable[[F], F]:
+        """Serve an activity type by the function that follows: ``(input) -> result``.
+
+        It may be ``async def`` or ``def``; :func:`flowser.current_activity` gives it
+        its task. It comes in place of the type's ``run``.
+        """
+
+        def decorate(function: F) -> F:
+            self._runs.add(t, function)
+            return function
+
+        return decorate
+
+    def decider(self, t: type[Workflow]) -> Callable[[F], F]:
+        """Serve a workflow type by the function that follows: ``async (decision)``.
+
+        It comes in place of the type's ``decide``.
+        """
+
+        def decorate(function: F) -> F:
+            self._decides.add(t, function)
+            return function
+
+        return decorate
+
+    def check(self) -> None:
+        """Refuse settings with which it cannot work; a start does this, too.
+
+        Raises:
+            InvalidArgument: Naming what is wrong, and the remedy.
+        """
+        self._serving().check()
+
+    def _serving(self) -> Serving:
+        return Serving(
+            self.domain, self._runs, self._decides, self._settings, self._crew
+        )
+
+    # -- life --
+
+    async def run(self) -> bool:
+        """Work until stopped.
+
+        In the main thread, SIGTERM and SIGINT are handled meanwhile: the first stops,
+        the second aborts, the third does what it would have done without a worker.
+
+        Returns:
+            Whether all ended in order: nothing was aborted or abandoned.
+
+        Raises:
+            InvalidArgument: When it cannot work with these settings.
+            ExceptionGroup: When it failed by a bug of flowser.
+        """
+        with handled(self._signalled):
+            async with self:
+                await self._stopping.wait()
+        return not (self.aborted or self.abandoned)
+
+    def stop(self) -> None:
+        """Poll no more; end when what is in hand is done, or *drain* is over."""
+        self._stopping.set()
+        for task_list in self._lists:
+            for poller in tuple(task_list.pollers):
+                poller.stop()
+
+    def abort(self) -> None:
+        """Cancel all handlers now, answer for them, and end within *grace*."""
+        ended = self._supervisor is not None and self._supervisor.done()
+        self.aborted = self.aborted or not ended
+        self.stop()
+        self._crew.wake()
+
+    def _signalled(self) -> bool:
+        """Stop at the first signal, abort at the second; say whether to hear more."""
+        if not self._stopping.is_set():
+            self.stop()
+            return True
+        self.abort()
+        return False
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many tasks ended in which way."""
+        return self._crew.counts
+
+    @property
+    def abandoned(self) -> list[dict[str, str | None]]:
+        """What was cut off at the end: the fields of each task, as in the log."""
+        return list(self._crew.abandoned.values())
+
+    @property
+    def in_flight(self) -> int:
+        """How many tasks are being handled now."""
+        return self._crew.in_flight
+
+    async def __aenter__(self) -> Self:
+        """Begin to work.
+
+        Raises:
+            InvalidArgument: When it cannot work with these settings.
+        """
+        if self._group is not None:
+            raise RuntimeError("a worker works once: make another")
+        serving = self._serving()
+        serving.check()
+        self._lists = serving.lists()
+        self._group = await asyncio.TaskGroup().__aenter__()
+        self._supervisor = self._group.create_task(self._supervise())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop, and wait until it has ended; so too after an exception.
+
+        A further cancellation aborts it.
+
+        Raises:
+            ExceptionGroup: When it failed by a bug of flowser.
+        """
+        self.stop()
+        cancelled = await self._outlasted()
+        if self._group is not None:
+            await self._group.__aexit__(None, None, None)
+        if cancelled is not None:
+            raise cancelled
+
+    async def _outlasted(self) -> asyncio.CancelledError | None:
+        """Wait for the end, through cancellations; give the last of them."""
+        cancelled = None
+        with anyio.CancelScope(shield=True):
+            while self._supervisor is not None and not self._supervisor.done():
+                try:
+                    await asyncio.wait([self._supervisor])
+                except asyncio.CancelledError as error:
+                    cancelled = error
+                    self.abort()
+        return cancelled
+
+    async def _supervise(self) -> None:
+        """Run pollers until stopped, and then bring all to an end."""
+        crew, fields = self._crew, {"domain": self.domain.name}
+        log.info("the worker begins", extra=fields)
+        with Watchdog(_PATIENCE):
+            if not self._stopping.is_set():
+                for poller in pollers_of(self._lists):
+                    crew.poll(poller.run())
+            await self._stopping.wait()
+            message = "the worker polls no more; up to %g s for %d polls and %d tasks"
+            await asyncio.sleep(0)  # pollers without a poll in flight end at once
+            counted = self._settings.drain, crew.polling, crew.in_flight
+            log.info(message, *counted, extra=fields)
+            await crew.settle(self._settings.drain, lambda: self.aborted)
+            if crew.busy:
+                for task_list in self._lists:
+                    task_list.tell_cancelled()
+                await crew.cut_off(self._settings.grace)
+            await crew.rest()
+        log.info("the worker has ended", extra=fields)
+        if len(crew.bugs) > 1:
+            raise BaseExceptionGroup("a worker failed", crew.bugs)
+        for bug in crew.bugs:
+            raise bug
