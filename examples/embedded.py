@@ -39,6 +39,10 @@ class Order(types.Workflow):
         charged = await decision.most_recent("ActivityTaskCompleted")
         if charged is not None:
             await decision.workflow_execution.complete(charged.attrs["result"])
+        elif await decision.most_recent("ActivityTaskFailed") is not None:
+            await decision.fail(reason="the charge failed")
+        elif await decision.most_recent("ActivityTaskTimedOut") is not None:
+            await decision.fail(reason="whether money was taken is to be looked at")
         elif await decision.most_recent("ActivityTaskScheduled") is None:
             decision.schedule(Charge, await decision.start_input)
 
@@ -64,7 +68,7 @@ async def lifespan(app: web.Application) -> AsyncIterator[None]:
 
 
 async def place(request: web.Request) -> web.Response:
-    """Place an order, or find that it was placed before; answer when it is done."""
+    """Place an order; if it is being handled already, wait for that."""
     order = await request.json()
     handle = await request.app[SHOP].start(Order, order, if_running="attach")
     return web.json_response({"result": await handle.result()})

@@ -22,6 +22,7 @@ from tests.support.scripted import ScriptedSwf
 
 LIST = shapes.TaskList(name="list")
 RESPOND = requests.RespondActivityTaskCompleted(task_token="t", result="r")
+POLL = requests.PollForActivityTask(domain="d", task_list=LIST)
 COUNT = requests.CountPendingActivityTasks(domain="d", task_list=LIST)
 URL = "http://127.0.0.1:1/"
 
@@ -167,6 +168,49 @@ async def test_client_that_is_fit_for_long_polls_is_taken_silently(
         assert way.region_name == "us-east-1"
         assert URL in repr(way)
     assert not caplog.records
+
+
+async def test_polls_that_hold_all_connections_are_told_of_once(
+    scripted: ScriptedSwf, bare_client: BareClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A heartbeat would wait for a minute, until one of them ends."""
+    scripted.always("CountPendingActivityTasks", {"count": 1})
+    said = "hold all connections of this aiobotocore client (max_pool_connections=3)"
+    async with bare_client(scripted.url, max_pool_connections=3) as client:
+        way = BotoWire(client)
+        async with asyncio.TaskGroup() as group:
+            for held in (1, 2):
+                group.create_task(empty(way))
+                await scripted.received("PollForActivityTask", held)
+            await wire.send(way, COUNT)  # as long as one is free, all is well
+            assert said not in caplog.text
+            group.create_task(empty(way))
+            await scripted.received("PollForActivityTask", 3)
+            assert caplog.text.count(f"3 polls at a time {said}") == 1
+            scripted.release_polls()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(empty(way))
+            await scripted.received("PollForActivityTask", 6)
+            scripted.release_polls()
+    assert caplog.text.count(said) == 1
+
+
+async def test_polls_that_ended_hold_no_connection(
+    scripted: ScriptedSwf, bare_client: BareClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    scripted.always("PollForActivityTask", throttled())
+    async with bare_client(scripted.url, max_pool_connections=2) as client:
+        way = BotoWire(client)
+        for _ in range(4):
+            with pytest.raises(exceptions.Throttled):
+                await wire.send(way, POLL)
+    assert "hold all connections" not in caplog.text
+
+
+async def empty(way: wire.Wire) -> None:
+    with pytest.raises(exceptions.EmptyTaskPollResult):
+        await wire.send(way, POLL)
 
 
 async def test_connection_is_a_wire_already(

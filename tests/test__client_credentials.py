@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ from aiobotocore.session import AioSession
 
 from flowser import _client, exceptions, requests, shapes, wire
 from flowser._client import Credentials, Source, connect, resolve
+from tests.declared import logged
 from tests.support import signatures
 from tests.support.answers import Recorded, expired_token
+from tests.support.pace import Pace
 from tests.support.scripted import EMPTY_POLL, ScriptedSwf
 
 LIST = shapes.TaskList(name="list")
@@ -123,6 +126,34 @@ async def test_thousand_polls_that_expire_at_once_read_keys_once(
 async def empty(conn: wire.Wire) -> None:
     with contextlib.suppress(exceptions.EmptyTaskPollResult):
         await wire.send(conn, POLL)
+
+
+async def test_keys_that_expire_for_ever_are_read_anew_every_ten_seconds(
+    scripted: ScriptedSwf, bare_session: AioSession, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However many calls fail, the source of the keys is not flooded."""
+    pace = Pace()
+    source = CountingSource(bare_session)
+    settings = await resolve(source, endpoint_url=scripted.url)
+    settings.credentials._clock = pace.clock
+    scripted.always("PollForActivityTask", expired_token())
+
+    async def refused(times: int) -> int:
+        before = scripted.count("PollForActivityTask")
+        for _ in range(times):
+            with pytest.raises(exceptions.ExpiredCredentials):
+                await wire.send(conn, POLL)
+        return scripted.count("PollForActivityTask") - before
+
+    async with _client.opened(settings) as conn:
+        assert await refused(5) == 6  # only the first has other keys to try
+        pace.now = 9.9
+        assert await refused(5) == 5
+        assert source.reads == 1
+        pace.now = 10.0
+        assert await refused(5) == 6
+        assert source.reads == 2
+    assert len(logged(caplog, logging.WARNING)) == 1
 
 
 class Expiring:

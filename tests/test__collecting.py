@@ -157,6 +157,32 @@ def test_call_that_is_refused_collects_nothing() -> None:
     assert made.decisions == []
 
 
+class Derived(swf.RecordMarker):
+    """SWF's answer to it could not be told from a marker's."""
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "x",
+        None,
+        {"decisionType": "RecordMarker"},
+        swf.RecordMarker,
+        Derived(marker_name="m"),
+        swf.wrapped(swf.RecordMarker(marker_name="m")),
+        Resize,
+    ],
+    ids=repr,
+)
+def test_what_is_no_decision_is_refused_when_it_is_added(given: Any) -> None:
+    """Not when the task is answered: by then nobody knows who added it."""
+    made = task().mark("m")
+    with pytest.raises(InvalidArgument, match=r"a class of flowser\.decisions") as no:
+        made.add(given)
+    assert no.value.argument == "decision"
+    assert len(made.decisions) == 1
+
+
 MARK = swf.RecordMarker(marker_name="m")
 TIMER = swf.StartTimer(timer_id="t", start_to_fire_timeout="1")
 LAMBDA = swf.ScheduleLambdaFunction(id="i", name="n")

@@ -31,6 +31,11 @@ DECIDE = requests.PollForDecisionTask(domain="d", task_list=LIST)
 COUNT = requests.CountPendingActivityTasks(domain="d", task_list=LIST)
 RESPOND = requests.RespondActivityTaskCompleted(task_token="t", result="r")
 SIGNAL = requests.SignalWorkflowExecution(domain="d", workflow_id="w", signal_name="s")
+START = requests.StartWorkflowExecution(
+    domain="d",
+    workflow_id="w",
+    workflow_type=shapes.WorkflowType(name="n", version="1"),
+)
 REGISTER = requests.RegisterActivityType(domain="d", name="n", version="1")
 NAME = "RespondActivityTaskCompleted"
 
@@ -48,6 +53,8 @@ def opened(bare_session: AioSession, request: pytest.FixtureRequest) -> Opened:
         internal_failure(500),
         internal_failure(503),
         Status(500, b"<html></html>", "text/html"),
+        Status(429, b"<html></html>", "text/html"),
+        Status(408),
         Lost(),
         Cut({"a": "b"}),
         TruncatedJson({"a": "b"}),
@@ -152,35 +159,47 @@ async def test_error_after_throttling_is_no_echo(
     assert not caught.value.retried
 
 
+@pytest.mark.parametrize("request_", [SIGNAL, START])
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
         (Lost(), exceptions.ResponseLost),
-        (Cut({"a": "b"}), exceptions.ResponseLost),
+        (Cut({"runId": "r"}), exceptions.ResponseLost),
         (internal_failure(), exceptions.InternalFailure),
+        (Status(408), exceptions.InternalFailure),
     ],
 )
-async def test_signal_that_may_have_arrived_is_not_sent_again(
+async def test_signal_or_start_that_may_have_arrived_is_not_sent_again(
     answer: Any,
     kind: type[Exception],
+    request_: requests.Request[Any],
     opened: Opened,
     scripted: ScriptedSwf,
 ) -> None:
-    """SWF does not deduplicate signals: only the caller knows what two of them do."""
-    scripted.always("SignalWorkflowExecution", answer)
-    async with opened(scripted.url, **paced(Pace())) as conn:
+    """SWF does not deduplicate: a quick run may be over before a second start."""
+    operation = type(request_).__name__
+    scripted.always(operation, answer)
+    pace = Pace()
+    async with opened(scripted.url, **paced(pace)) as conn:
         with pytest.raises(kind):
-            await wire.send(conn, SIGNAL)
-    assert scripted.count("SignalWorkflowExecution") == 1
+            await wire.send(conn, request_)
+    assert scripted.count(operation) == 1
+    assert not pace.pauses
 
 
-async def test_throttled_signal_is_sent_again(
-    opened: Opened, scripted: ScriptedSwf
+@pytest.mark.parametrize("request_", [SIGNAL, START])
+@pytest.mark.parametrize("answer", [throttled(), Status(429)], ids=repr)
+async def test_throttled_signal_or_start_is_sent_again(
+    answer: Any,
+    request_: requests.Request[Any],
+    opened: Opened,
+    scripted: ScriptedSwf,
 ) -> None:
-    scripted.answer("SignalWorkflowExecution", throttled())
+    operation = type(request_).__name__
+    scripted.answer(operation, answer, {"runId": "r"})
     async with opened(scripted.url, **paced(Pace())) as conn:
-        await wire.send(conn, SIGNAL)
-    assert scripted.count("SignalWorkflowExecution") == 2
+        await wire.send(conn, request_)
+    assert scripted.count(operation) == 2
 
 
 @pytest.mark.parametrize("poll", [POLL, DECIDE])

@@ -6,12 +6,13 @@ import logging
 import socket
 import struct
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 
-from flowser import exceptions, requests, results, shapes, wire
+from flowser import _client, exceptions, requests, results, shapes, wire
 from flowser._lean import Connection
 from tests.connections import Opened, opener, paced
 from tests.support.answers import Fault, Lost, expired_token, throttled
@@ -24,6 +25,12 @@ LIST = shapes.TaskList(name="list")
 POLL = requests.PollForActivityTask(domain="d", task_list=LIST)
 COUNT = requests.CountPendingActivityTasks(domain="d", task_list=LIST)
 RESPOND = requests.RespondActivityTaskCompleted(task_token="t", result="r")
+SIGNAL = requests.SignalWorkflowExecution(domain="d", workflow_id="w", signal_name="s")
+START = requests.StartWorkflowExecution(
+    domain="d",
+    workflow_id="w",
+    workflow_type=shapes.WorkflowType(name="n", version="1"),
+)
 NAME = "RespondActivityTaskCompleted"
 
 
@@ -188,8 +195,88 @@ async def test_nothing_secret_is_logged(
         assert not any(secret in line for line in ours)
 
 
-async def test_closed_connection_says_so(opened: Opened, scripted: ScriptedSwf) -> None:
+@pytest.mark.parametrize("request_", [SIGNAL, START])
+async def test_signal_or_start_that_found_nobody_is_sent_again(
+    request_: requests.Request[Any], opened: Opened
+) -> None:
+    """Nothing was sent, so that nothing can happen twice."""
+    arrived: list[str] = []
+
+    def answer(request: Request, peer: Peer) -> None:
+        arrived.append(request.operation)
+        peer.reply(b'{"runId":"r"}')
+
+    server = HttpServer(answer)
+    port = await server.listen()
+    server.stop_listening()
+
+    async def pause(seconds: float) -> None:
+        await server.listen(port=port)
+
+    try:
+        async with opened(f"http://127.0.0.1:{port}", sleep=pause) as conn:
+            await wire.send(conn, request_)
+    finally:
+        await server.abort()
+    assert arrived == [type(request_).__name__]
+
+
+@pytest.mark.parametrize("request_", [POLL, COUNT])
+async def test_closed_connection_says_so(
+    request_: requests.Request[Any], opened: Opened, scripted: ScriptedSwf
+) -> None:
     async with opened(scripted.url) as conn:
         pass
     with pytest.raises(exceptions.ConfigurationError, match="inside `async with"):
-        await wire.send(conn, COUNT)
+        await wire.send(conn, request_)
+    assert not scripted.requests
+
+
+async def test_call_that_pauses_while_the_connection_closes_says_so(
+    opened: Opened, scripted: ScriptedSwf
+) -> None:
+    pausing, closed = asyncio.Event(), asyncio.Event()
+
+    async def pause(seconds: float) -> None:
+        pausing.set()
+        await closed.wait()
+
+    scripted.always(NAME, throttled())
+    async with asyncio.TaskGroup() as group:
+        async with opened(scripted.url, sleep=pause) as conn:
+            call = group.create_task(told_of_closing(conn, RESPOND))
+            await pausing.wait()
+        closed.set()
+    assert call.done()
+    assert scripted.count(NAME) == 1
+
+
+@pytest.mark.parametrize("request_", [POLL, RESPOND])
+async def test_call_whose_keys_arrive_after_the_closing_says_so(
+    request_: requests.Request[Any],
+    bare_session: AioSession,
+    scripted: ScriptedSwf,
+) -> None:
+    asked, closed = asyncio.Event(), asyncio.Event()
+    found = await _client.Source(bare_session).credentials()
+
+    class Slow:
+        async def get_frozen_credentials(self) -> Any:
+            asked.set()
+            await closed.wait()
+            return await found.get_frozen_credentials()
+
+    source = _client.Source(bare_session)
+    settings = await _client.resolve(source, endpoint_url=scripted.url)
+    settings = settings._replace(credentials=_client.Credentials(Slow(), source))
+    async with asyncio.TaskGroup() as group:
+        async with _client.opened(settings) as conn:
+            group.create_task(told_of_closing(conn, request_))
+            await asked.wait()
+        closed.set()
+    assert not scripted.requests
+
+
+async def told_of_closing(conn: Connection, request: requests.Request[Any]) -> None:
+    with pytest.raises(exceptions.ConfigurationError, match="connection is closed"):
+        await wire.send(conn, request)

@@ -9,6 +9,8 @@ import pytest
 
 from flowser import _logs
 
+BOTO = ("aiobotocore", "botocore")
+
 
 def record(message: str, **extra: object) -> logging.LogRecord:
     """Make a record with fields."""
@@ -74,10 +76,12 @@ def test_json_has_traceback_and_stack() -> None:
 def root() -> Iterator[logging.Logger]:
     """Leave logging as it was."""
     logger = logging.getLogger()
-    handlers, level = logger.handlers[:], logger.level
+    touched = [logger, *map(logging.getLogger, BOTO)]
+    handlers, levels = logger.handlers[:], [each.level for each in touched]
     yield logger
     logger.handlers[:] = handlers
-    logger.setLevel(level)
+    for each, level in zip(touched, levels, strict=True):
+        each.setLevel(level)
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -90,3 +94,28 @@ def test_log_goes_to_standard_error(
     [line] = capsys.readouterr().err.splitlines()
     assert "shown" in line
     assert (line[0] == "{") is (form == "json")
+
+
+@pytest.mark.parametrize("name", BOTO)
+@pytest.mark.parametrize(
+    ("level", "least"),
+    [("debug", logging.INFO), ("info", logging.WARNING), ("error", logging.ERROR)],
+)
+def test_botocore_never_tells_what_it_signs(
+    root: logging.Logger,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    level: str,
+    least: int,
+) -> None:
+    """Its debug lines have headers, bodies and session tokens."""
+    _logs.configure(level, "text")
+    inner = logging.getLogger(f"{name}.auth")
+    assert inner.getEffectiveLevel() == least
+    inner.debug("CanonicalRequest: x-amz-security-token")
+    inner.log(least, "shown")
+    logging.getLogger("flowser").debug("ours")
+    told = capsys.readouterr().err
+    assert "token" not in told
+    assert "shown" in told
+    assert ("ours" in told) is (level == "debug")

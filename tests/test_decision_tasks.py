@@ -242,17 +242,42 @@ async def test_refused_decision_is_named_and_the_task_stays_open(
     assert len(scripted.requests) == 1
 
 
-async def test_fail_after_a_refused_complete_drops_nothing_by_itself(
+async def test_fail_leaves_out_what_would_begin_and_sends_the_rest(
     scripted: ScriptedSwf,
 ) -> None:
-    """What was collected goes with the closing decision, as SWF allows."""
+    """SWF refuses new work beside a closing decision, and takes all others."""
     async with connected(scripted.url) as conn:
         task = Decision(decision_task([began()]), Album(Photos(conn)))
-        await task.mark("a").fail("why")
+        task.mark("a").schedule(Resize, {"id": 1}).start_timer("t", 5)
+        task.schedule_lambda("i", "n").cancel_timer("u").mark("b")
+        await task.fail("why")
     sent = scripted.requests[0].params["decisions"]
     assert [d["decisionType"] for d in sent] == [
         "RecordMarker",
+        "CancelTimer",
+        "RecordMarker",
         "FailWorkflowExecution",
+    ]
+
+
+async def test_refused_fail_leaves_what_was_collected_as_it_was(
+    scripted: ScriptedSwf,
+) -> None:
+    async with connected(scripted.url) as conn:
+        task = Decision(decision_task([began()]), Album(Photos(conn)))
+        task.mark("a").schedule(Resize, {"id": 1}).start_timer("t", 5)
+        collected = list(task.decisions)
+        with pytest.raises(InvalidArgument, match=r"\(FailWorkflow.*reason has 257"):
+            await task.fail(reason="x" * 257)
+        assert task.decisions == collected
+        assert not task.answered
+        assert scripted.requests == []
+        await task.complete()
+    sent = scripted.requests[0].params["decisions"]
+    assert [d["decisionType"] for d in sent] == [
+        "RecordMarker",
+        "ScheduleActivityTask",
+        "StartTimer",
     ]
 
 

@@ -17,6 +17,7 @@ from flowser.exceptions import (
 )
 from flowser.types import Workflow
 from tests.declared import Album, Photos, Resize, connected, offline
+from tests.faults.virtual import now, virtual
 from tests.histories import activity_task, began, decision_task
 from tests.support.answers import (
     Fault,
@@ -151,6 +152,41 @@ async def test_attach_waits_for_a_run_that_is_not_listed_yet(
     assert isinstance(handle.caller, Album)
     first, second = scripted.of(START)
     assert second.at - first.at >= 0.05
+
+
+@virtual
+async def test_attach_gives_up_when_the_run_is_never_listed() -> None:
+    """Whoever waits must not wait for ever, and the fault says what is there."""
+    async with ScriptedSwf() as server, connected(server.url) as conn:
+        server.always(START, RUNNING)
+        server.always(OPEN, NONE_LISTED)
+        began = now()
+        with pytest.raises(WorkflowExecutionAlreadyStartedFault) as raised:
+            await Photos(conn).start(Album, {"id": 1}, if_running="attach")
+        assert raised.value.workflow_id == "Album-1"
+        assert server.count(START) == server.count(OPEN) == 7
+        assert 2.5 <= now() - began < 6
+
+
+@virtual
+async def test_attach_takes_no_run_of_another_type() -> None:
+    """Its handle would read a result that is another type's."""
+    async with ScriptedSwf() as server, connected(server.url) as conn:
+        server.always(START, RUNNING)
+        other = listed("Album-1", "run-1")
+        other["executionInfos"][0]["workflowType"] = {"name": "Album", "version": "2"}
+        server.always(OPEN, other)
+        with pytest.raises(WorkflowExecutionAlreadyStartedFault):
+            await Photos(conn).start(Album, {"id": 1}, if_running="attach")
+        assert server.count(OPEN) == 7
+
+
+async def test_start_that_may_have_begun_is_not_repeated(scripted: ScriptedSwf) -> None:
+    scripted.answer(START, Lost())
+    async with connected(scripted.url) as conn:
+        with pytest.raises(ResponseLost):
+            await Photos(conn).start(Album, {"id": 1}, if_running="attach")
+    assert scripted.count(START) == 1
 
 
 async def test_start_of_what_is_not_registered_is_an_unknown_resource(

@@ -3,62 +3,18 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from flowser import exceptions
 from flowser.domain import Domain
-from flowser.exceptions import (
-    AccessDenied,
-    InvalidArgument,
-    UnknownResourceFault,
-    ValidationFailed,
-)
-from flowser.tasks import Activity, Decision
+from flowser.exceptions import InvalidArgument
 from tests.conftest import BareClient
 from tests.declared import Album, Photos, Resize, connected, logged, offline
 from tests.histories import activity_task, began, decision_task
-from tests.support.answers import (
-    SERVICE,
-    Fault,
-    Lost,
-    internal_failure,
-    limit_exceeded,
-    throttled,
-    unknown_resource,
-)
+from tests.loops import ACTIVITY, BOTH, DECISION, Loop
 from tests.support.mini_swf import MiniSwf
-from tests.support.scripted import EMPTY_POLL, ScriptedSwf
-
-DECISION, ACTIVITY = "PollForDecisionTask", "PollForActivityTask"
-
-
-Iterate = Callable[[Domain], AsyncGenerator[Decision | Activity, None]]
-
-
-def decisions(domain: Domain) -> Any:
-    return domain.decisions(Album)
-
-
-def activities(domain: Domain) -> Any:
-    return domain.activities(Resize)
-
-
-class Loop(NamedTuple):
-    """A generator, the operation it polls by, its list, and a task."""
-
-    iterate: Iterate
-    operation: str
-    task_list: str
-    task: dict[str, Any]
-
-
-BOTH = [
-    Loop(decisions, DECISION, "albums", decision_task([began()])),
-    Loop(activities, ACTIVITY, "images", activity_task()),
-]
+from tests.support.scripted import ScriptedSwf
 
 
 @pytest.mark.parametrize("loop", BOTH)
@@ -208,20 +164,6 @@ async def test_stop_in_the_body_ends_after_it(scripted: ScriptedSwf) -> None:
     ]
 
 
-async def test_stop_ends_a_pause_between_failing_polls(scripted: ScriptedSwf) -> None:
-    scripted.always(DECISION, limit_exceeded())  # a pause of more than a second
-    clock = asyncio.get_running_loop().time
-    async with connected(scripted.url) as conn, asyncio.TaskGroup() as group:
-        photos = Photos(conn)
-        rest = group.create_task(anext(photos.decisions(Album), None))
-        await scripted.received(DECISION)
-        stopped = clock()
-        photos.stop()
-        assert await rest is None
-    assert clock() - stopped < 0.9
-    assert scripted.count(DECISION) == 1
-
-
 async def test_two_consumers_get_each_task_once(mini: MiniSwf) -> None:
     seen: list[str] = []
 
@@ -241,66 +183,6 @@ async def test_two_consumers_get_each_task_once(mini: MiniSwf) -> None:
         for consumer in consumers:
             consumer.cancel()
     assert sorted(seen) == [handle.workflow_id for handle in handles]
-
-
-@pytest.mark.parametrize(
-    "failure", [throttled(), internal_failure(), internal_failure(503), Lost()]
-)
-@pytest.mark.parametrize("loop", BOTH)
-async def test_poll_that_fails_is_repeated_after_a_pause(
-    scripted: ScriptedSwf,
-    caplog: pytest.LogCaptureFixture,
-    loop: Loop,
-    failure: Any,
-) -> None:
-    caplog.set_level(logging.INFO, "flowser")
-    scripted.answer(loop.operation, failure, loop.task)
-    async with connected(scripted.url) as conn:
-        async for _ in loop.iterate(Photos(conn)):
-            break
-    first, second = scripted.of(loop.operation)
-    assert second.at - first.at >= 0.1
-    (began_words, ended_words) = logged(caplog)
-    assert began_words[0] == "WARNING"
-    assert ended_words == ("INFO", f"polling {loop.task_list} works again")
-
-
-async def test_polls_that_come_back_empty_at_once_do_not_spin(
-    scripted: ScriptedSwf,
-) -> None:
-    scripted.always(DECISION, EMPTY_POLL)
-    async with connected(scripted.url) as conn, asyncio.TaskGroup() as group:
-        photos = Photos(conn)
-        rest = group.create_task(anext(photos.decisions(Album), None))
-        third = await scripted.received(DECISION, 3)
-        photos.stop()
-        await rest
-    first, second = scripted.requests[:2]
-    assert second.at - first.at >= 0.1
-    assert third.at - second.at >= 0.2
-
-
-@pytest.mark.parametrize(
-    ("fault", "raised"),
-    [
-        (unknown_resource("Unknown domain: photos"), UnknownResourceFault),
-        (Fault("AccessDeniedException", "no", namespace=SERVICE), AccessDenied),
-        (Fault("ValidationException", "no"), ValidationFailed),
-        (Fault("SomethingNewFault", "no"), exceptions.ServiceError),
-    ],
-)
-@pytest.mark.parametrize("loop", BOTH)
-async def test_fault_that_does_not_pass_is_raised(
-    scripted: ScriptedSwf,
-    loop: Loop,
-    fault: Fault,
-    raised: type[Exception],
-) -> None:
-    scripted.always(loop.operation, fault)
-    async with connected(scripted.url) as conn:
-        with pytest.raises(raised):
-            await anext(loop.iterate(Photos(conn)))
-    assert scripted.count(loop.operation) == 1
 
 
 async def test_whole_workflow_runs_over_generators(mini: MiniSwf) -> None:

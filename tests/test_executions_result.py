@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from flowser._lean import ATTEMPTS
 from flowser.domain import Domain
 from flowser.exceptions import (
+    AccessDenied,
+    ConnectionFailed,
     ExecutionCanceled,
     ExecutionError,
     ExecutionFailed,
@@ -17,8 +20,24 @@ from flowser.exceptions import (
     UnknownResourceFault,
 )
 from flowser.executions import WorkflowExecution
-from tests.declared import Album, Photos, UpperPhotos, connected
+from flowser.wire import Wire
+from tests.declared import (
+    Album,
+    Photos,
+    UpperPhotos,
+    connected,
+    hurried,
+    logged,
+)
 from tests.histories import RUN, marker, page, raw
+from tests.support.answers import (
+    SERVICE,
+    Fault,
+    Lost,
+    Status,
+    internal_failure,
+    throttled,
+)
 from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
 
@@ -174,6 +193,80 @@ async def test_result_is_looked_for_no_more_rarely_than_asked(
     await call(scripted.url, lambda run: run.result(most=0.01))
     at = [request.at for request in scripted.requests]
     assert at[-1] - at[0] < 2.0
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [throttled(), internal_failure(), internal_failure(503), Lost(), Status(502)],
+    ids=repr,
+)
+async def test_result_outlasts_what_passes(
+    scripted: ScriptedSwf, caplog: pytest.LogCaptureFixture, failure: Any
+) -> None:
+    """A wait of weeks meets every failure that there is."""
+    operation = "GetWorkflowExecutionHistory"
+    done = closed("WorkflowExecutionCompleted", **(CLOSED_BY | {"result": "1"}))
+    scripted.answer(operation, *[failure] * ATTEMPTS, done)
+    async with hurried(scripted.url) as conn:
+        assert await album(Photos(conn)).result() == 1
+    assert scripted.count(operation) == ATTEMPTS + 1
+    ((level, words),) = logged(caplog)
+    assert level == "WARNING"
+    assert words.startswith("waiting for album-1: ")
+    last, again = scripted.requests[-2:]
+    assert again.at - last.at >= 0.1
+
+
+class Unreachable:
+    """A wire whose first call finds nobody."""
+
+    def __init__(self, beyond: Wire) -> None:
+        self._beyond = beyond
+        self.failures = 0
+
+    async def call(self, operation: str, params: Any, result_type: Any, /) -> Any:
+        if not self.failures:
+            self.failures += 1
+            raise ConnectionFailed(operation, "connection refused")
+        return await self._beyond.call(operation, params, result_type)
+
+
+async def test_result_outlasts_nobody_listening(scripted: ScriptedSwf) -> None:
+    done = closed("WorkflowExecutionCompleted", **(CLOSED_BY | {"result": "1"}))
+    scripted.answer("GetWorkflowExecutionHistory", done)
+    async with connected(scripted.url) as conn:
+        unreachable = Unreachable(conn)
+        assert await album(Photos(unreachable)).result() == 1
+    assert unreachable.failures == 1
+
+
+@pytest.mark.parametrize("failure", [internal_failure(), Lost()], ids=repr)
+async def test_result_outlasts_what_passes_before_the_run_is_known(
+    scripted: ScriptedSwf, failure: Any
+) -> None:
+    """A handle without a run id looks for the run first."""
+    operation = "ListOpenWorkflowExecutions"
+    found = {
+        "execution": RUN,
+        "workflowType": {"name": "Album", "version": "1.0"},
+        "startTimestamp": 1_500_000_000,
+        "executionStatus": "OPEN",
+    }
+    listed = {"executionInfos": [found]}
+    scripted.answer(operation, *[failure] * ATTEMPTS, listed)
+    done = closed("WorkflowExecutionCompleted", **(CLOSED_BY | {"result": "1"}))
+    scripted.answer("GetWorkflowExecutionHistory", page([marker(5)]), done)
+    async with hurried(scripted.url) as conn:
+        assert await Photos(conn).execution("album-1").result() == 1
+    assert scripted.count(operation) == ATTEMPTS + 1  # found once, and kept
+
+
+async def test_result_does_not_outlast_what_stays(scripted: ScriptedSwf) -> None:
+    denied = Fault("AccessDeniedException", "no", namespace=SERVICE)
+    scripted.always("GetWorkflowExecutionHistory", denied)
+    with pytest.raises(AccessDenied):
+        await call(scripted.url, lambda run: run.result())
+    assert len(scripted.requests) == 1
 
 
 async def test_result_sees_a_closing_that_an_emulator_writes_after(

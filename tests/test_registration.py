@@ -237,6 +237,7 @@ async def test_differences_are_named_and_logged(
     }
     told = [words for level, words in logged(caplog) if level == "WARNING"]
     assert len(told) == 4
+    assert all(w.endswith("; what is registered cannot be changed") for w in told)
     assert any(
         "workflow Album 1.0: default_task_list is 'albums' here and 'old' in SWF" in w
         for w in told

@@ -1,60 +1,28 @@
 """Types say what decisions and starts are made of; nothing else needs to be passed."""
 
-import dataclasses
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
-from flowser import requests, serializing, shapes
+from flowser import requests, shapes
 from flowser.decisions import Decision, wrapped
 from flowser.exceptions import (
     InvalidArgument,
     SerializationError,
     WorkflowExecutionAlreadyStartedFault,
 )
-from flowser.types import Activity, RunOptions, Type, Workflow, priority
+from flowser.types import RunOptions, Type, Workflow, priority
 from tests.declared import (
     Album,
     Photos,
     Resize,
-    Upper,
-    UpperPhotos,
     body,
     connected,
     offline,
 )
 from tests.support.answers import Fault, Recorded
 from tests.support.scripted import ScriptedSwf
-
-
-@dataclasses.dataclass
-class Picture:
-    name: str
-    width: int
-
-
-class Frame(msgspec.Struct):
-    at: datetime
-    price: Decimal
-
-
-class Shout(Activity):
-    name = "Shout"
-    version = "1.0"
-    task_list = "shouts"
-    serializer = Upper()
-
-
-class Typed(Activity):
-    name = "Typed"
-    version = "1.0"
-    task_list = "typed"
-
-    async def run(self, input: Picture) -> list[Frame]:
-        return []
 
 
 def attributes(decision: Decision) -> Any:
@@ -77,7 +45,17 @@ def test_id_is_made_of_the_types_name_and_the_inputs_id(input: Any) -> None:
     assert Resize.get_id_from_input(input) == "7"
 
 
-@pytest.mark.parametrize("input", [None, {}, {"ID": 1}, [1], "text", {"id": None}])
+@pytest.mark.parametrize(
+    "input",
+    [
+        None,
+        {},
+        {"ID": 1},
+        [1],
+        "text",
+        {"id": None},
+    ],
+)
 def test_input_without_an_id_says_what_to_implement(input: Any) -> None:
     with pytest.raises(InvalidArgument, match="input has no id: implement get_id_from"):
         Resize.schedule(input)
@@ -104,6 +82,25 @@ def test_id_may_be_made_by_a_class_method_as_in_the_original() -> None:
 def test_id_that_is_passed_wins() -> None:
     assert Resize.schedule([1], activity_id="mine").activity_id == "mine"
     assert Album.start_child([1], workflow_id="mine").workflow_id == "mine"
+
+
+@pytest.mark.parametrize("input", [{"id": ""}, type("Input", (), {"id": ""})()])
+def test_input_with_an_empty_id_says_so(input: Any) -> None:
+    """Every such input would have the same id."""
+    with pytest.raises(InvalidArgument, match=r"^input has '' for an id: implement"):
+        Resize.schedule(input)
+
+
+def test_nought_is_an_id() -> None:
+    assert Resize.id_of({"id": 0}) == "Resize-0"
+
+
+def test_empty_id_that_is_passed_is_refused_and_not_replaced() -> None:
+    """It is the caller's mistake, which another id would hide."""
+    with pytest.raises(InvalidArgument, match=r"activity_id is empty: give it"):
+        attributes(Resize.schedule({"id": 1}, activity_id=""))
+    with pytest.raises(InvalidArgument, match=r"workflow_id is empty: give it"):
+        attributes(Album.start_child({"id": 1}, workflow_id=""))
 
 
 # -- schedule --
@@ -255,6 +252,18 @@ def test_tags_given_as_a_text_are_refused_and_not_spelled_out() -> None:
         attributes(Album.start_child({"id": 1}, tag_list="red"))
 
 
+@pytest.mark.parametrize("tags", [5, True, 1.5, object()])
+def test_tags_that_are_no_list_are_refused(tags: Any) -> None:
+    kind = type(tags).__name__
+    with pytest.raises(InvalidArgument, match=rf"tag_list is an? {kind}: pass a list"):
+        attributes(Album.start_child({"id": 1}, tag_list=tags))
+
+
+def test_tags_may_be_anything_that_can_be_gone_through() -> None:
+    made = Album.start_child({"id": 1}, tag_list=(tag for tag in "ab"))
+    assert attributes(made)["tagList"] == ["a", "b"]
+
+
 def test_option_that_a_run_does_not_have_is_refused_by_its_name() -> None:
     with pytest.raises(
         InvalidArgument, match=r"^tags is no option of a run: use child"
@@ -308,6 +317,10 @@ async def test_start_with_a_bad_argument_sends_nothing(scripted: ScriptedSwf) ->
     async with connected(scripted.url) as conn:
         with pytest.raises(InvalidArgument, match=r"^workflow_id .*contains ':'"):
             await Album(Photos(conn)).start(workflow_id="a:b")
+        with pytest.raises(InvalidArgument, match=r"^workflow_id is empty"):
+            await Album(Photos(conn)).start({"id": 7}, workflow_id="")
+        with pytest.raises(InvalidArgument, match=r"^input has '' for an id"):
+            await Album(Photos(conn)).start({"id": ""})
         with pytest.raises(InvalidArgument, match=r"^input has 32,771 characters"):
             await Album(Photos(conn)).start("x" * 32_769, workflow_id="w")
     assert scripted.requests == []
@@ -325,59 +338,6 @@ async def test_start_can_be_wrapped_as_in_the_original(scripted: ScriptedSwf) ->
     async with connected(scripted.url) as conn:
         handle = await Photos(conn).start(Wrapping, "x")
     assert handle.run_id == "run of Album-x"
-
-
-# -- payloads --
-
-
-def test_serializer_of_the_type_wins_over_the_domains() -> None:
-    task = Shout(offline())
-    assert Shout.schedule("hey", activity_id="a").input == "HEY"
-    assert task.dumps("hey") == "HEY"
-    assert task.load_input("HEY") == task.load_result("HEY") == "hey"
-    assert Shout(offline(UpperPhotos)).dumps("é") == "É"
-
-
-def test_serializer_of_the_domain_serves_types_without_one() -> None:
-    task = Resize(offline(UpperPhotos))
-    assert task.dumps("hey") == "HEY"
-    assert task.load_input("HEY") == "hey"
-    with serializing.using(Upper()):
-        assert Resize.schedule("hey", activity_id="a").input == "HEY"
-
-
-def test_payload_of_none_is_no_payload() -> None:
-    assert Resize(offline()).dumps(None) is None
-    assert Resize.dump(None) is None
-
-
-def test_payloads_are_decoded_into_what_run_is_annotated_with() -> None:
-    typed = Typed(offline())
-    assert typed.load_input('{"name":"a","width":1}') == Picture("a", 1)
-    (frame,) = typed.load_result('[{"at":"2020-01-02T00:00:00Z","price":"1.10"}]')
-    assert frame.price == Decimal("1.10")
-    assert frame.at.tzinfo is not None
-    with pytest.raises(SerializationError, match="Picture"):
-        typed.load_input('{"name":"a"}')
-
-
-def test_types_that_are_set_win_over_annotations() -> None:
-    class Loose(Typed):
-        input_type = dict[str, Any]
-        result_type = Any
-
-    loose = Loose(offline())
-    assert loose.load_input('{"name":"a"}') == {"name": "a"}
-    assert loose.load_result("[1]") == [1]
-
-
-def test_payloads_without_types_are_plain_objects() -> None:
-    class Untyped(Resize):
-        def run(self, input):  # type: ignore[no-untyped-def]
-            return input
-
-    assert Untyped(offline()).load_input("[1]") == [1]
-    assert Album(offline()).load_result('{"a":1}') == {"a": 1}
 
 
 # -- names --

@@ -1,6 +1,6 @@
 """Listing and counting: one page at a time, and filters that SWF takes."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -160,6 +160,11 @@ async def test_order_is_turned_when_asked(scripted: ScriptedSwf, method: str) ->
         ({"started_before": NOON, "closed_before": NOON}, "started_before"),
         ({"closed_after": datetime(2020, 1, 1)}, "closed_after"),  # noqa: DTZ001
         ({"started_before": datetime(2020, 1, 1)}, "started_before"),  # noqa: DTZ001
+        ({"started_after": date(2020, 1, 1)}, "started_after"),
+        ({"started_before": 1_577_836_800}, "started_before"),
+        ({"started_after": 0}, "started_after"),
+        ({"closed_after": date(2020, 1, 1)}, "closed_after"),
+        ({"closed_before": "2020-01-01"}, "closed_before"),
         ({"status": "DONE"}, "status"),
     ],
 )
@@ -180,7 +185,17 @@ async def test_time_without_a_zone_is_refused_with_the_remedy() -> None:
         await offline().count_open_executions(started_after=naive)
 
 
+@pytest.mark.parametrize("given", [date(2020, 1, 1), 1_577_836_800, "2020-01-01"])
+async def test_time_that_is_no_datetime_is_refused_with_the_remedy(given: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"^started_after is .*pass a datetime"):
+        await offline().count_open_executions(started_after=given)
+    with pytest.raises(InvalidArgument, match=r"^started_before is .*pass a datetime"):
+        await anext(offline().open_executions(started_before=given))
+
+
 async def test_page_size_is_bounded() -> None:
+    with pytest.raises(InvalidArgument, match="maximum_page_size is True"):
+        await anext(offline_but_checked().open_executions(page_size=True))
     with pytest.raises(InvalidArgument, match="maximum_page_size"):
         await anext(offline_but_checked().open_executions(page_size=1_001))
 

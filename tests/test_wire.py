@@ -62,7 +62,7 @@ def test_request_of_more_than_a_megabyte_is_refused_with_its_size() -> None:
 
 def test_character_that_is_none_is_refused() -> None:
     request = requests.RespondActivityTaskCompleted(task_token="t", result="\ud800")
-    with pytest.raises(exceptions.InvalidArgument, match="surrogate"):
+    with pytest.raises(exceptions.InvalidArgument, match=r"^result .*lone surrogate"):
         wire.encode(request)
 
 
@@ -142,6 +142,29 @@ def test_error_is_made_of_any_body(body: bytes, status: int) -> None:
     assert (error.operation, error.status) == ("ListDomains", status)
     assert error.request_id == "id"
     assert isinstance(error, exceptions.InternalFailure) or status < 500
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b"<html></html>"])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (404, exceptions.ServiceError),
+        (408, exceptions.InternalFailure),
+        (429, exceptions.Throttled),
+        (500, exceptions.InternalFailure),
+    ],
+)
+def test_error_without_a_code_is_judged_by_its_status(
+    status: int, kind: type[exceptions.ServiceError], body: bytes
+) -> None:
+    """A proxy or a load balancer says it its own way."""
+    assert type(wire.error("ListDomains", status, body)) is kind
+
+
+def test_known_code_counts_more_than_the_status() -> None:
+    body = msgspec.json.encode({"__type": "a#ValidationException"})
+    error = wire.error("ListDomains", 429, body)
+    assert type(error) is exceptions.ValidationFailed
 
 
 def test_error_code_is_found_between_namespace_and_address() -> None:

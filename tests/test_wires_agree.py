@@ -144,6 +144,10 @@ async def test_unknown_codes_and_other_peoples_pages_are_service_errors(
         (Fault("NovelFault", None, 503), exceptions.InternalFailure, "NovelFault"),
         (Status(502, page, "text/html"), exceptions.InternalFailure, "HTTP 502"),
         (Status(403, page, "text/html"), exceptions.ServiceError, "HTTP 403"),
+        (Status(429, page, "text/html"), exceptions.Throttled, "HTTP 429"),
+        (Status(429), exceptions.Throttled, "HTTP 429"),
+        (Status(408, page, "text/html"), exceptions.InternalFailure, "HTTP 408"),
+        (Fault("NovelFault", None, 429), exceptions.Throttled, "NovelFault"),
         (skew, exceptions.ClockSkewed, "InvalidSignatureException"),
     ]
     async with opened(scripted.url, bare_session) as way:

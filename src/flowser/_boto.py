@@ -13,6 +13,7 @@ Source:
     DESIGN section 4; reliability.md section 0; perf.md section 2.
 """
 
+import contextlib
 import logging
 import socket
 import weakref
@@ -49,8 +50,17 @@ _LEAST_READ_TIMEOUT = 70
 _DEFAULT_POOL = 10
 _DEFAULT_ATTEMPTS = {"legacy": 5, "standard": 3, "adaptive": 3}
 
-#: Clients that were warned of: one word is enough, however many domains use them.
-_warned: weakref.WeakSet[Any] = weakref.WeakSet()
+
+class _Use:
+    """What all domains do together with one client."""
+
+    def __init__(self) -> None:
+        self.polls = 0  # in flight
+        self.crowded = False  # and warned of
+
+
+#: One word of warning for a client is enough, however many domains use it.
+_uses: weakref.WeakKeyDictionary[Any, _Use] = weakref.WeakKeyDictionary()
 
 _NOT_REACHED = (
     boto.ConnectTimeoutError,
@@ -146,10 +156,10 @@ class BotoWire:
 
     def __init__(self, client: Any) -> None:
         self._client = client
-        if client not in _warned:
-            _warned.add(client)
-            if faults := list(_faults(client.meta.config)):
-                _log.warning("%s", _advice(faults))
+        known = client in _uses
+        self._use = _uses.setdefault(client, _Use())
+        if not known and (faults := list(_faults(client.meta.config))):
+            _log.warning("%s", _advice(faults))
 
     def __repr__(self) -> str:
         return f"<flowser wire over an aiobotocore client of {self.endpoint_url}>"
@@ -191,9 +201,32 @@ class BotoWire:
             ConfigurationError: When the client has no credentials.
         """
         wire.encode(params)
-        members = msgspec.to_builtins(params)
+        with self._counted(params):
+            answer = await self._answer(operation, msgspec.to_builtins(params))
+        return wire.convert(operation, _in_utc(answer), result_type)
+
+    @contextlib.contextmanager
+    def _counted(self, params: requests.Request[Any]) -> Iterator[None]:
+        """Count the polls in flight, and warn when they leave no connection free."""
+        poll = requests.is_long_poll(params)
+        use, pool = self._use, self._client.meta.config.max_pool_connections
+        use.polls += poll
+        if use.polls >= pool and not use.crowded:
+            use.crowded = True
+            _log.warning(
+                "%d polls at a time hold all connections of this aiobotocore client "
+                "(max_pool_connections=%d): everything else waits for them to end",
+                *(use.polls, pool),
+            )
         try:
-            answer = await getattr(self._client, xform_name(operation))(**members)
+            yield
+        finally:
+            use.polls -= poll
+
+    async def _answer(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
+        try:
+            method = getattr(self._client, xform_name(operation))
+            answer: dict[str, Any] = await method(**members)
         except boto.ClientError as error:
             raise _service_error(operation, error) from error
         except Exception as error:
@@ -201,7 +234,7 @@ class BotoWire:
                 raise known from error
             raise
         del answer["ResponseMetadata"]
-        return wire.convert(operation, _in_utc(answer), result_type)
+        return answer
 
 
 def _service_error(operation: str, error: boto.ClientError) -> ServiceError:

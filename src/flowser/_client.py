@@ -21,6 +21,7 @@ import asyncio
 import contextlib
 import functools
 import logging
+import math
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -52,6 +53,9 @@ POLL_TIMEOUT = (5.0, 75.0)
 
 #: The same for everything else.
 CALL_TIMEOUT = (5.0, 10.0)
+
+#: Credentials that SWF calls expired are read anew at most so often, in seconds.
+_RENEWAL = 10.0
 
 #: Connections for everything else; one core cannot keep more of them busy.
 CALL_POOL = 100
@@ -119,6 +123,16 @@ async def connect(
     Source:
         DESIGN section 4 (rules 1, 3 and 4).
     """
+    _check_kinds(
+        region_name=region_name,
+        endpoint_url=endpoint_url,
+        profile_name=profile_name,
+        aws_access_key_id=aws_access_key_id,
+        aws_secret_access_key=aws_secret_access_key,
+        aws_session_token=aws_session_token,
+    )
+    if http_session_cls is not None and not callable(http_session_cls):
+        raise ConfigurationError("http_session_cls is no class")
     source = Source(session, profile_name, region_name)
     keys = (aws_access_key_id, aws_secret_access_key, aws_session_token)
     settings = await resolve(
@@ -131,6 +145,14 @@ async def connect(
     )
     async with opened(settings, max_pollers=max_pollers) as connection:
         yield connection
+
+
+def _check_kinds(**options: object) -> None:
+    """Refuse options that are no strings, without showing them: some are secret."""
+    for name, value in options.items():
+        if value is not None and not isinstance(value, str):
+            kind = type(value).__name__
+            raise ConfigurationError(f"{name} is of type {kind}: give a string")
 
 
 class Source:
@@ -183,6 +205,8 @@ class Credentials:
         self._found = found
         self._source = source
         self._lock = asyncio.Lock()
+        self._clock = asyncio.get_running_loop().time
+        self._renewed = -math.inf
 
     async def keys(self, operation: str) -> _sigv4.Keys:
         """Give the keys of now, refreshed when they are due.
@@ -199,19 +223,30 @@ class Credentials:
                 raise ConnectionFailed(operation, problem) from error
         return keys
 
-    async def renew(self, generation: int) -> None:
-        """Read keys anew, unless another call did so since *generation*."""
+    async def renew(self, generation: int) -> bool:
+        """Read keys anew, unless another call did so since *generation*, or just now.
+
+        Returns:
+            Whether there are other keys to try.
+        """
         async with self._lock:
             if generation != self.generation:
-                return
+                return True
+            now = self._clock()
+            if now - self._renewed < _RENEWAL:
+                return False  # that did not help a moment ago: do not flood the source
+            again = now - self._renewed < _RENEWAL * 10
+            self._renewed = now
             self.generation += 1
-            _log.warning("SWF says that the credentials expired: reading them anew")
+            level = logging.DEBUG if again else logging.WARNING
+            _log.log(level, "SWF says that the credentials expired: reading them anew")
             if self._source is None:
-                return
+                return True
             try:
                 self._found = await self._source.credentials_anew() or self._found
             except Exception as error:  # noqa: BLE001 - providers raise what they like
                 _log.warning("the credentials cannot be read: %s", error)
+            return True
 
 
 class Settings(NamedTuple):
@@ -335,8 +370,8 @@ async def opened(
         call_timeout: As poll_timeout, for everything else.
         pacing: The ``sleep`` and ``clock`` of the connection.
     """
-    if max_pollers < 1:
-        raise ConfigurationError(f"max_pollers is {max_pollers}: give 1 or more")
+    if type(max_pollers) is not int or max_pollers < 1:
+        raise ConfigurationError(f"max_pollers is {max_pollers!r}: give 1 or more")
     make = functools.partial(settings.http_session_cls, **settings.http)
     async with (
         make(timeout=poll_timeout, max_pool_connections=max_pollers) as polls,

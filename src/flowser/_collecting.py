@@ -11,7 +11,7 @@ from flowser import serializing
 from flowser._answers import Answerable
 from flowser.exceptions import InvalidArgument
 from flowser.limits import Duration, duration
-from flowser.types import Activity, Workflow
+from flowser.types import Activity, Workflow, checked
 
 
 class Collecting(Answerable):
@@ -24,7 +24,17 @@ class Collecting(Answerable):
     decisions: list[swf.Decision]
 
     def add(self, decision: swf.Decision) -> Self:
-        """Collect any decision of :mod:`flowser.decisions`."""
+        """Collect any decision of :mod:`flowser.decisions`.
+
+        Args:
+            decision: An instance of one of the 13 classes.
+
+        Raises:
+            InvalidArgument: When it is none.
+        """
+        if type(decision) not in swf.DECISIONS.values():
+            remedy = "pass an instance of a class of flowser.decisions"
+            raise InvalidArgument("decision", f"is {decision!r}", remedy)
         self.decisions.append(decision)
         return self
 
@@ -41,6 +51,7 @@ class Collecting(Answerable):
             *args: For its ``schedule``; usually the input.
             **kwargs: For its ``schedule``.
         """
+        checked(activity_type, Activity, "activity_type")
         with serializing.using(self.domain.serializer):
             return self.add(activity_type.schedule(*args, **kwargs))
 
@@ -57,6 +68,7 @@ class Collecting(Answerable):
             *args: For its ``start_child``; usually the input.
             **kwargs: For its ``start_child``.
         """
+        checked(workflow_type, Workflow, "workflow_type")
         with serializing.using(self.domain.serializer):
             return self.add(workflow_type.start_child(*args, **kwargs))
 
@@ -79,10 +91,13 @@ class Collecting(Answerable):
             seconds: Digits, an int or a timedelta; 0 wakes at once.
             control: A note to yourself, at most 32,768 characters.
         """
+        fires = duration(seconds, "seconds")
+        if fires is None:
+            raise InvalidArgument("seconds", "is missing", "pass it; 0 wakes at once")
         return self.add(
             swf.StartTimer(
                 timer_id=timer_id,
-                start_to_fire_timeout=duration(seconds, "seconds") or "",
+                start_to_fire_timeout=fires,
                 control=control,
             )
         )

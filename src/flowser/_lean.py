@@ -54,8 +54,9 @@ _CONTROL_DESCRIBES = frozenset(
     {"DescribeDomain", "DescribeActivityType", "DescribeWorkflowType"}
 )
 
-#: SWF does not deduplicate these: sent again only when it certainly did not act.
-_UNREPEATABLE = frozenset({"SignalWorkflowExecution"})
+#: SWF does not deduplicate these: sent again only when it certainly did not act. (It
+#: refuses a second start with an id only as long as the first run is open.)
+_UNREPEATABLE = frozenset({"SignalWorkflowExecution", "StartWorkflowExecution"})
 
 _PASSING = (ConnectionFailed, ResponseLost, Throttled, InternalFailure)
 _IN_DOUBT = (ResponseLost, InternalFailure)
@@ -96,8 +97,12 @@ class Credentials(Protocol):
         """
         ...
 
-    async def renew(self, generation: int) -> None:
-        """Read keys anew, unless that was done since *generation*."""
+    async def renew(self, generation: int) -> bool:
+        """Read keys anew, unless that was done since *generation*.
+
+        Returns:
+            Whether there are other keys to try.
+        """
         ...
 
 
@@ -153,6 +158,7 @@ class Connection:
         self._polling = 0
         self._crowded = False
         self._closed = False
+        self._loop = asyncio.get_running_loop()
 
     def __repr__(self) -> str:
         return f"<flowser.Connection to {self.endpoint_url} ({self.region_name})>"
@@ -165,9 +171,10 @@ class Connection:
         A poll is sent once, whatever becomes of it. Everything else is repeated, with
         growing pauses, after throttling, failures of SWF or of the network: six times
         within 20 seconds; throttled registrations and listings for up to a minute.
-        SignalWorkflowExecution is not repeated when SWF may have acted: a signal
-        would arrive twice. A call that SWF refused for expired credentials is
-        repeated once, with credentials read anew.
+        SignalWorkflowExecution and StartWorkflowExecution are not repeated when SWF
+        may have acted: a signal would arrive, or a payment run, twice. A call that
+        SWF refused for expired credentials is repeated once, with credentials read
+        anew.
 
         Args:
             operation: One of the 39 names.
@@ -190,18 +197,25 @@ class Connection:
             reliability.md sections 0 and 4 (experiments 3 to 15).
         """
         body = wire.encode(params)
-        if self._closed:
-            raise ConfigurationError(
-                "the connection is closed: call inside `async with flowser.connect()`"
-            )
-        # With a page token a poll is no poll: the page of a task that is here already.
-        if operation in requests.POLLS and not getattr(params, "next_page_token", None):
+        if requests.is_long_poll(params):
             return await self._poll(operation, body, result_type)
         return await self._persist(operation, body, result_type)
 
     def close(self) -> None:
         """Refuse further calls."""
         self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ConfigurationError(
+                "the connection is closed: call inside `async with flowser.connect()`"
+            )
+
+    def _check_loop(self) -> None:
+        if self._loop is not asyncio.get_running_loop():
+            raise ConfigurationError(
+                "the connection belongs to another event loop: open one in each"
+            )
 
     async def _poll(self, operation: str, body: bytes, result_type: type[R]) -> R:
         self._polling += 1
@@ -229,7 +243,9 @@ class Connection:
                 pause = trials.pause_after(error, self._clock())
                 if pause is None:
                     raise
-                _log.debug("%s; again in %.1f s", error, pause)
+                level = logging.DEBUG if trials.told else logging.INFO
+                trials.told = True
+                _log.log(level, "%s; trying again", error)
             await self._sleep(pause)
 
     async def _attempt(
@@ -240,7 +256,8 @@ class Connection:
         try:
             answer = await self._exchange(session, operation, body)
         except ExpiredCredentials:  # SWF did not act, so that even a poll may go again
-            await credentials.renew(generation)
+            if not await credentials.renew(generation):
+                raise
             answer = await self._exchange(session, operation, body)
         return wire.decode(operation, answer, result_type)
 
@@ -249,7 +266,9 @@ class Connection:
     ) -> bytes:
         """Send a request once; give the body of the answer unless it is an error."""
         signer, credentials, _, _, prepare, explain, agent = self._transport
+        self._check_loop()
         keys = await credentials.keys(operation)
+        self._check_open()  # here, for it may be closed while keys are refreshed
         now = datetime.now(UTC)  # noqa: TID251 - a signature bears the date
         target = f"SimpleWorkflowService.{operation}"
         headers = signer.sign(keys, now, target, body)
@@ -257,6 +276,11 @@ class Connection:
         request = prepare("POST", signer.url, headers, body, stream_output=True)
         try:
             response = await session.send(request)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or not task.cancelling():  # then it is the pool's doing
+                self._check_open()
+            raise
         except Exception as error:
             if known := explain(operation, error):
                 raise known from error
@@ -271,13 +295,18 @@ class Connection:
 
 
 class Trials:
-    """Judges whether, and when, a call is sent again."""
+    """Judges whether, and when, a call is sent again.
+
+    Attributes:
+        told: Whether the log was told that it is.
+    """
 
     def __init__(self, operation: str, began: float) -> None:
         self._operation = operation
         self._began = began
         self._backoff: Backoff | None = None
         self._in_doubt = False
+        self.told = False
 
     def pause_after(self, error: Error, now: float) -> float | None:
         """Judge a failure, and mark it if an earlier attempt may have succeeded.

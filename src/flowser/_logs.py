@@ -29,9 +29,10 @@ def configure(level: str, form: Format) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Json() if form == "json" else Text())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    if level != "debug":
-        for name in _TALKATIVE:
-            logging.getLogger(name).setLevel(max(logging.WARNING, logging.root.level))
+    # Their debug lines show credentials, and their information tells users little.
+    least = logging.INFO if level == "debug" else logging.WARNING
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(least, logging.root.level))
 
 
 def fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -1,14 +1,18 @@
-"""How a poller fares: when to poll again, and what the log says of it, once.
+"""How a poller polls and fares: when again, and what the log says of it, once.
 
 Source:
     reliability.md section 0 items 1 to 7, section 4 experiments 3 to 9 and 35.
 """
 
 import asyncio
+import functools
 import logging
+import os
+import socket
 from collections import Counter
 from collections.abc import Mapping
 
+from flowser import requests, shapes
 from flowser._backoff import Backoff
 from flowser.exceptions import (
     ClockSkewed,
@@ -50,6 +54,49 @@ _OVER_POLLING = 1.0
 _THROTTLED = 2.0
 
 
+@functools.cache
+def identity() -> str:
+    """Say who polls: host and process, as histories of other SDKs show."""
+    return f"{socket.gethostname()}:{os.getpid()}"[:256]
+
+
+def activity_poll(
+    domain: str, task_list: str, who: str | None = None
+) -> requests.PollForActivityTask:
+    """Make a poll for an activity task.
+
+    Args:
+        domain: The name of the domain.
+        task_list: The name of the task list.
+        who: Who polls; host and process when None.
+    """
+    return requests.PollForActivityTask(
+        domain=domain,
+        task_list=shapes.TaskList(name=task_list),
+        identity=who or identity(),
+    )
+
+
+def decision_poll(
+    domain: str, task_list: str, who: str | None = None, page_size: int = 0
+) -> requests.PollForDecisionTask:
+    """Make a poll for a decision task, whose history has the newest event first.
+
+    Args:
+        domain: The name of the domain.
+        task_list: The name of the task list.
+        who: Who polls; host and process when None.
+        page_size: Events in a page; 0 leaves it to SWF.
+    """
+    return requests.PollForDecisionTask(
+        domain=domain,
+        task_list=shapes.TaskList(name=task_list),
+        identity=who or identity(),
+        maximum_page_size=page_size or None,
+        reverse_order=True,
+    )
+
+
 class Condition:
     """Tells how something fares that several try at the same time.
 
@@ -68,7 +115,7 @@ class Condition:
 
         Args:
             what: The words of the log: "polling sums", "sending heartbeats".
-            fields: What log records carry.
+            fields: What all log records carry.
             calm: Seconds after the last failure before they count as well again; for
                 what each of many tries now and then.
         """
@@ -80,8 +127,15 @@ class Condition:
         self._told = 0  # the highest level in a time without calm
         self._calm_at = self._looking = 0.0
 
-    def ails(self, who: object, error: Error) -> bool:
+    def ails(
+        self, who: object, error: Error, fields: Mapping[str, str | None] | None = None
+    ) -> bool:
         """Note that one of them failed, and tell it when it is news.
+
+        Args:
+            who: It.
+            error: How it failed.
+            fields: What the log record carries of it.
 
         Returns:
             Whether it is news.
@@ -89,7 +143,8 @@ class Condition:
         news = self._note(who, error)
         message = "%s fails and is tried again: %s"
         level = _level(error) if news else logging.DEBUG
-        log.log(level, message, self._what, error, extra=self._fields)
+        told = {**self._fields, **(fields or {})}
+        log.log(level, message, self._what, error, extra=told)
         return news
 
     def _note(self, who: object, error: Error) -> bool:
@@ -143,7 +198,9 @@ class PollCondition(Condition):
         super().__init__(f"polling {task_list}", fields)
         self._list = task_list
 
-    def ails(self, who: object, error: Error) -> bool:
+    def ails(
+        self, who: object, error: Error, fields: Mapping[str, str | None] | None = None
+    ) -> bool:
         """Note a poll that failed, and tell it when it is news."""
         if isinstance(error, ResponseLost):  # each of them may have cost a task
             self.lost(str(error))
@@ -154,7 +211,7 @@ class PollCondition(Condition):
             level = logging.WARNING if news else logging.DEBUG
             log.log(level, message, self._list, extra=self._fields)
             return news
-        return super().ails(who, error)
+        return super().ails(who, error, fields)
 
     def lost(self, how: str) -> None:
         """Tell that a task may have been handed out to nobody."""

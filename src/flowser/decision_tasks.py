@@ -120,11 +120,19 @@ class Decision(Collecting):
         return self.caller
 
     def filter(self, event_type: str) -> Filtered:
-        """Look at the events of one type, newest first; re-iterable, and lazy."""
+        """Look at the events of one type, newest first; re-iterable, and lazy.
+
+        Args:
+            event_type: One of SWF's 54: ``"ActivityTaskCompleted"``.
+        """
         return self.events.filter(event_type)
 
     async def most_recent(self, event_type: str) -> Event | None:
-        """Give the newest event of a type, or None."""
+        """Give the newest event of a type, or None.
+
+        Args:
+            event_type: One of SWF's 54: ``"ActivityTaskCompleted"``.
+        """
         return await self.filter(event_type).first()
 
     @property
@@ -217,7 +225,8 @@ class Decision(Collecting):
         """
         await self._respond(
             context,
-            task_list=shapes.TaskList(name=task_list) if task_list else None,
+            *self.decisions,
+            task_list=None if task_list is None else shapes.TaskList(name=task_list),
             task_list_schedule_to_start_timeout=duration(
                 task_list_schedule_to_start_timeout,
                 "task_list_schedule_to_start_timeout",
@@ -235,12 +244,9 @@ class Decision(Collecting):
             details: At most 32,768 characters.
             reason: At most 256 characters.
         """
-        self.decisions = [
-            d for d in self.decisions if not isinstance(d, decisions.OPENING)
-        ]
-        await self._close(
-            decisions.FailWorkflowExecution(details=details, reason=reason)
-        )
+        kept = (d for d in self.decisions if not isinstance(d, decisions.OPENING))
+        closing = decisions.FailWorkflowExecution(details=details, reason=reason)
+        await self._respond(None, *kept, closing)
 
     async def cancel(self, details: str | None = None) -> None:
         """Answer the task by closing the run as canceled.
@@ -278,7 +284,12 @@ class Decision(Collecting):
     async def close_completed(self, result: Any, context: str | None = None) -> None:
         """Answer the task by closing the run with a result.
 
-        This is what ``decision.workflow_execution.complete(result)`` does.
+        This is what ``decision.workflow_execution.complete(result)`` does. Errors are
+        those of :meth:`complete`.
+
+        Args:
+            result: Any object that the serializer can write; None for none.
+            context: The execution context to leave behind, at most 32,768 characters.
         """
         if isinstance(self.caller, Type):
             text = self.caller.dumps(result)
@@ -289,12 +300,11 @@ class Decision(Collecting):
     async def _close(
         self, closing: decisions.Decision, context: str | None = None
     ) -> None:
-        await self._respond(context, closing)
+        await self._respond(context, *self.decisions, closing)
 
     async def _respond(
-        self, context: str | None, *closing: decisions.Decision, **override: Any
+        self, context: str | None, *collected: decisions.Decision, **override: Any
     ) -> None:
-        collected = (*self.decisions, *closing)
         check_closing(collected)
         await self._answer(
             requests.RespondDecisionTaskCompleted(

@@ -6,15 +6,14 @@ Source:
 
 import asyncio
 import contextlib
-import functools
-import os
-import socket
+import logging
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
     Iterable,
+    Iterator,
 )
 from typing import Any, Literal, TypeVar
 
@@ -23,9 +22,10 @@ import msgspec
 from flowser import requests, results, serializing, shapes, wire
 from flowser._backoff import Backoff
 from flowser._boto import wire_of
-from flowser._polling import PASSING, Health
+from flowser._polling import PASSING, Health, activity_poll, decision_poll
 from flowser.administration import registration_status
 from flowser.exceptions import (
+    BrokenHistory,
     InvalidArgument,
     WorkflowExecutionAlreadyStartedFault,
 )
@@ -37,6 +37,11 @@ from flowser.types import Type, Workflow, checked
 from flowser.visibility import Visibility
 
 Task = TypeVar("Task", Decision, Activity)
+
+log = logging.getLogger("flowser.polling")
+
+#: How often a run that has the id is looked for, before its fault is raised.
+_LOOKS = 6
 
 
 class Domain(Registering, Visibility):
@@ -70,10 +75,11 @@ class Domain(Registering, Visibility):
         if not isinstance(getattr(self, "name", None), str):
             attribute = f"{type(self).__name__}.name"
             raise InvalidArgument(attribute, "is missing", "set it to a string")
-        for workflow in self.workflow_types or ():
-            checked(workflow, Workflow, "workflow_types")
-        for activity in self.activity_types or ():
-            checked(activity, ActivityClass, "activity_types")
+        if not isinstance(self.serializer, serializing.Serializer):
+            remedy = "give an object that has dumps and loads"
+            raise InvalidArgument("serializer", f"is {self.serializer!r}", remedy)
+        _check_types("workflow_types", self.workflow_types, Workflow)
+        _check_types("activity_types", self.activity_types, ActivityClass)
         self.conn = conn
         self.wire = wire_of(conn)
         self._stopping = asyncio.Event()
@@ -124,7 +130,9 @@ class Domain(Registering, Visibility):
 
         Raises:
             WorkflowExecutionAlreadyStartedFault: When an open execution has the id; its
-                ``workflow_id`` says which.
+                ``workflow_id`` says which. To attach, it must be of the same type.
+            ResponseLost: When the run may have begun, or not. It is not started again
+                behind your back: look for the id first.
             UnknownResourceFault: When the domain or the type is not registered.
             TypeDeprecatedFault: When the type is deprecated.
         """
@@ -140,6 +148,8 @@ class Domain(Registering, Visibility):
                 if if_running == "raise":
                     raise
                 running = await self._running(fault.workflow_id, instance)
+                if running is None and backoff.failures >= _LOOKS:
+                    raise
             if running is not None:
                 return running
             # It closed between the two calls, or is not listed yet: start again.
@@ -148,8 +158,10 @@ class Domain(Registering, Visibility):
     async def _running(
         self, workflow_id: str, caller: Workflow
     ) -> WorkflowExecution | None:
+        """Find the open run of an id, if it is of the type."""
         async for info in self.open_executions(workflow_id=workflow_id):
-            if info.execution.workflow_id == workflow_id:
+            same = info.workflow_type == caller.workflow_type()
+            if same and info.execution.workflow_id == workflow_id:
                 return WorkflowExecution(info.execution, caller)
         return None
 
@@ -167,7 +179,8 @@ class Domain(Registering, Visibility):
             t: Its type, whose ``result_type`` and serializer read its result.
         """
         ids = {"workflowId": workflow_id, "runId": run_id}
-        return WorkflowExecution(ids, t(self) if t else self)
+        caller = self if t is None else checked(t, Workflow, "t")(self)
+        return WorkflowExecution(ids, caller)
 
     # -- tasks --
 
@@ -208,7 +221,11 @@ class Domain(Registering, Visibility):
         return self._iterate(checked(t, Type, "t"), self.poll_activity)
 
     def stop(self) -> None:
-        """End this domain's iterations, after what is being polled was delivered."""
+        """End this domain's iterations, after what is being polled was delivered.
+
+        For good: an iteration that begins later ends at once. Make another instance
+        of the domain to poll again.
+        """
         self._stopping.set()
 
     async def poll_decision(
@@ -227,13 +244,8 @@ class Domain(Registering, Visibility):
             EmptyTaskPollResult: When there was no task.
             ResponseLost: When a task may have been handed out, and did not arrive.
         """
-        request = requests.PollForDecisionTask(
-            domain=self.name,
-            task_list=shapes.TaskList(name=_list_name(where)),
-            identity=self.identity or _identity(),
-            maximum_page_size=page_size or None,
-            reverse_order=True,
-        )
+        names = self.name, _list_name(where), self.identity
+        request = decision_poll(*names, page_size)
         task = await self.call(request)
         caller = self._caller(task.workflow_type, where)
         return Decision(task, caller, request=request)
@@ -251,13 +263,8 @@ class Domain(Registering, Visibility):
             EmptyTaskPollResult: When there was no task.
             ResponseLost: When a task may have been handed out, and did not arrive.
         """
-        task = await self.call(
-            requests.PollForActivityTask(
-                domain=self.name,
-                task_list=shapes.TaskList(name=_list_name(where)),
-                identity=self.identity or _identity(),
-            )
-        )
+        names = self.name, _list_name(where), self.identity
+        task = await self.call(activity_poll(*names))
         return Activity(task, self._caller(task.activity_type, where))
 
     def _caller(
@@ -286,6 +293,13 @@ class Domain(Registering, Visibility):
                 raise
             except PASSING as error:
                 await self._pause(health.failed(error, clock() - began))
+            except BrokenHistory as error:
+                health.succeeded()  # the poll was
+                log.warning(
+                    "a decision task of %s is dropped, SWF will time it out: %s",
+                    *(t.task_list, error),
+                    extra={"domain": self.name, "task_list": t.task_list},
+                )
             else:
                 health.succeeded()
                 yield task
@@ -297,14 +311,24 @@ class Domain(Registering, Visibility):
                 await self._stopping.wait()
 
 
+def _check_types(argument: str, types: Any, base: type[Type]) -> None:
+    """Refuse what is no list of complete types, each of a name and version."""
+    if types is None:
+        return
+    if not isinstance(types, Iterable) or isinstance(types, Iterator):
+        remedy = f"give a list of subclasses of flowser.types.{base.__name__}"
+        raise InvalidArgument(argument, f"is {types!r}", remedy)
+    seen: dict[tuple[str, str], type[Type]] = {}
+    for t in types:
+        key = (checked(t, base, argument).name, t.version)
+        other = seen.setdefault(key, t)
+        if other is not t:
+            problem = f"has {other.__name__} and {t.__name__}, both {' '.join(key)}"
+            raise InvalidArgument(argument, problem, "change a name or a version")
+
+
 def _list_name(where: type[Type] | str) -> str:
-    return where if isinstance(where, str) else where.task_list
-
-
-@functools.cache
-def _identity() -> str:
-    """Say who polls: host and process, as histories of other SDKs show."""
-    return f"{socket.gethostname()}:{os.getpid()}"[:256]
+    return where if isinstance(where, str) else checked(where, Type, "where").task_list
 
 
 async def list_domains(

@@ -5,24 +5,37 @@ Source:
 """
 
 import asyncio
+import logging
 from collections.abc import Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from flowser import events, requests, results, serializing, shapes
 from flowser._backoff import Backoff
 from flowser.events import Event
 from flowser.exceptions import (
+    ConnectionFailed,
     ExecutionCanceled,
     ExecutionFailed,
     ExecutionTerminated,
     ExecutionTimedOut,
+    InternalFailure,
+    InvalidArgument,
     NoDecisionTask,
+    ResponseLost,
+    Throttled,
     UnknownResourceFault,
 )
 from flowser.history import History
 from flowser.shapes import ChildPolicy, Shape
 
 R = TypeVar("R", bound=Shape)
+
+log = logging.getLogger("flowser.executions")
+
+#: SWF is asked for a result no more often than so, in seconds.
+_LEAST = 0.01
+
+_PASSING = (ConnectionFailed, InternalFailure, ResponseLost, Throttled)
 
 #: Every execution is younger than this.
 ALWAYS = shapes.ExecutionTimeFilter(oldest_date=0.0)
@@ -56,6 +69,15 @@ class Caller(Protocol):
     @property
     def domain(self) -> Any:
         """The domain of the execution."""
+        ...
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A caller that can close the execution: its decision task."""
+
+    async def close_completed(self, result: Any, context: str | None) -> None:
+        """Answer the decision task with CompleteWorkflowExecution."""
         ...
 
 
@@ -201,13 +223,12 @@ class WorkflowExecution:
         Raises:
             NoDecisionTask: When this handle is not a decision task's.
         """
-        close = getattr(self.caller, "close_completed", None)
-        if close is None:
+        if not isinstance(self.caller, Closing):
             raise NoDecisionTask(
                 "only a decision task completes its execution: call "
                 "decision.workflow_execution.complete(result)"
             )
-        await close(result, context)
+        await self.caller.close_completed(result, context)
 
     # -- looking at it --
 
@@ -254,10 +275,11 @@ class WorkflowExecution:
         """Wait until the execution closes, and give its result.
 
         Follows an execution that continues as new. Looks after 0.1 to 0.2 seconds
-        first, then at growing intervals; bound the whole with ``asyncio.timeout``.
+        first, then at growing intervals, also when SWF cannot be reached for a while;
+        bound the whole with ``asyncio.timeout``.
 
         Args:
-            most: The longest interval, in seconds.
+            most: The longest interval, in seconds; 0.01 or more.
 
         Returns:
             The result as an object, of the type's ``result_type`` when this handle
@@ -270,11 +292,19 @@ class WorkflowExecution:
             ExecutionTerminated: When it was terminated.
             UnknownResourceFault: When there is no such run.
         """
-        run = await self.ids()
+        if not most >= _LEAST:  # so that NaN is refused, too
+            raise InvalidArgument("most", f"is {most!r}", f"give {_LEAST} s or more")
+        run: shapes.WorkflowExecution | None = None
         backoff = Backoff(0.2, most)
         while True:
-            closing = await self._closing(run)
-            if closing is None:
+            try:
+                run = run or await self.ids()
+                closing = await self._closing(run)
+            except _PASSING as error:  # a wait of weeks outlasts what passes
+                message = "waiting for %s: %s; looking again"
+                log.warning(message, self.workflow_id, error)
+                closing = None
+            if run is None or closing is None:
                 await asyncio.sleep(backoff.pause())
             elif isinstance(closing, events.WorkflowExecutionContinuedAsNew):
                 run = shapes.WorkflowExecution(

@@ -32,6 +32,7 @@ NONE = "NONE"
 Duration = str | int | timedelta
 
 _ELSEWHERE = "store it elsewhere (S3, a database) and pass a reference"
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _FORBIDDEN = re.compile(r"[:/|\x00-\x1f\x7f-\x9f]")
 _TAG_CHARACTERS = re.compile(r"[\w\s.:/=+\-@]*\Z")
 
@@ -59,8 +60,10 @@ class Text(NamedTuple):
 def _length(
     value: Any, maximum: int, minimum: int, remedy: str
 ) -> tuple[str, str] | None:
-    if type(value) is not str and not isinstance(value, str):
+    if not isinstance(value, str):
         return f"is {_kind(value)}, not a string", "pass a string"
+    if not value.isascii() and _SURROGATE.search(value):
+        return "contains a lone surrogate, which is no character", "remove it"
     if len(value) > maximum:
         problem = f"has {len(value):,} characters; SWF takes {maximum:,}"
         return problem, remedy
@@ -173,7 +176,7 @@ class _PageSize(NamedTuple):
     maximum: int = 1_000
 
     def __call__(self, value: Any, /) -> tuple[str, str] | None:
-        if isinstance(value, int) and 0 <= value <= self.maximum:
+        if type(value) is int and 0 <= value <= self.maximum:
             return None
         return f"is {value!r}", f"choose 0 to {self.maximum:,} items a page"
 

@@ -284,5 +284,5 @@ def _told(found: Registration) -> Registration:
     for subject in found.missing:
         log.warning("%s is not registered", subject)
     for difference in found.differences:
-        log.warning("%s; a registered type cannot be changed", difference)
+        log.warning("%s; what is registered cannot be changed", difference)
     return found

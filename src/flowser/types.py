@@ -9,8 +9,9 @@ Source:
     swf-semantics.md sections 1.5, 1.7, 3.2 and 5.
 """
 
-import functools
+import inspect
 import typing
+import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
 
@@ -55,6 +56,7 @@ class Type:
     input_type: Any = None
     result_type: Any = None
     task: Any
+    _known_hints: tuple[Any, Any]
 
     def __init__(self, domain: DomainLike) -> None:
         """Bind the type to a domain.
@@ -69,8 +71,9 @@ class Type:
         """Get id from input.
 
         This method is used to get unique workflow and activity ids. Override it to
-        say what makes an input unique; unless a type does, the id is the type's name
-        and the input's own ``id``.
+        say what makes an input unique, of which the id is then made as it is. Unless a
+        type does, this gives the input's own ``id``, and the type's name is put before
+        it.
 
         Args:
             input: Input used when starting and scheduling workflows and tasks.
@@ -83,9 +86,11 @@ class Type:
         """
         found = input.get("id") if isinstance(input, Mapping) else None
         found = getattr(input, "id", None) if found is None else found
-        if found is None:
+        named = isinstance(found, str | int | uuid.UUID) and found is not True
+        if not named or found == "":
+            problem = "has no id" if found is None else f"has {found!r} for an id"
             remedy = "implement get_id_from_input on the type, or pass an id"
-            raise InvalidArgument("input", "has no id", remedy)
+            raise InvalidArgument("input", problem, remedy)
         return str(found)
 
     @classmethod
@@ -128,25 +133,34 @@ class Type:
         return self.serializer or self.domain.serializer
 
     @classmethod
-    @functools.cache
     def _hints(cls) -> tuple[Any, Any]:
         """Say what inputs and results are: as set, else as ``run`` is annotated."""
-        run = getattr(cls, "run", None)
-        try:
-            hints = typing.get_type_hints(run) if run else {}
-        except NameError as error:
-            if None not in (cls.input_type, cls.result_type):
-                return cls.input_type, cls.result_type
-            problem = f"has an annotation that cannot be resolved: {error}"
-            remedy = "import it at run time, or set input_type and result_type"
-            where = f"{cls.__name__}.run"
-            raise InvalidArgument(where, problem, remedy) from error
-        result = hints.pop("return", Any)
-        first = next(iter(hints.values()), Any)
+        if "_known_hints" not in cls.__dict__:  # kept with the class, not beyond it
+            cls._known_hints = cls._read_hints()
+        return cls._known_hints
+
+    @classmethod
+    def _read_hints(cls) -> tuple[Any, Any]:
+        run = getattr(object.__new__(cls), "run", None)
+        annotated = (Any, Any)
+        if run is not None and None in (cls.input_type, cls.result_type):
+            annotated = _annotated(f"{cls.__name__}.run", run)
         return (
-            first if cls.input_type is None else cls.input_type,
-            result if cls.result_type is None else cls.result_type,
+            annotated[0] if cls.input_type is None else cls.input_type,
+            annotated[1] if cls.result_type is None else cls.result_type,
         )
+
+
+def _annotated(name: str, run: Any) -> tuple[Any, Any]:
+    """Read the annotations of a handler's parameter and of what it returns."""
+    try:
+        hints = typing.get_type_hints(run)
+    except Exception as error:  # annotations are code: anything may come of it
+        problem = f"has an annotation that cannot be resolved: {error}"
+        remedy = "import it at run time, or set input_type and result_type"
+        raise InvalidArgument(name, problem, remedy) from error
+    parameter = next(iter(inspect.signature(run).parameters), "")
+    return hints.get(parameter, Any), hints.get("return", Any)
 
 
 class Activity(Type):
@@ -195,7 +209,8 @@ class Activity(Type):
             activity_id: Unique among the open activities of the run.
             task_list: Where the task waits.
             task_priority: The higher the sooner.
-            heartbeat_timeout: Seconds.
+            heartbeat_timeout: Seconds. Workers heartbeat by the class's, for SWF does
+                not tell them this one: do not make it shorter than that.
             schedule_to_close_timeout: Seconds.
             schedule_to_start_timeout: Seconds.
             start_to_close_timeout: Seconds.
@@ -215,10 +230,10 @@ class Activity(Type):
         }
         return ScheduleActivityTask(
             activity_type=cls.activity_type(),
-            activity_id=activity_id or cls.id_of(input),
+            activity_id=cls.id_of(input) if activity_id is None else activity_id,
             control=control,
             input=cls.dump(input),
-            task_list=shapes.TaskList(name=task_list or cls.task_list),
+            task_list=_list_of(cls, task_list),
             task_priority=priority(task_priority, cls.task_priority),
             **_durations(cls, given),
         )
@@ -297,7 +312,7 @@ class Workflow(Type):
         """
         return StartChildWorkflowExecution(
             workflow_type=cls.workflow_type(),
-            workflow_id=workflow_id or cls.id_of(input),
+            workflow_id=cls.id_of(input) if workflow_id is None else workflow_id,
             control=control,
             input=cls.dump(input),
             **cls.run_options(**options),
@@ -328,6 +343,9 @@ class Workflow(Type):
             WorkflowExecutionAlreadyStartedFault: When an open execution has the id.
             UnknownResourceFault: When the domain or the type is not registered.
             TypeDeprecatedFault: When the type is deprecated.
+            ResponseLost: When the run may have begun, or not. It is not started again
+                behind your back: look for the id first.
+            InternalFailure: Likewise.
             SerializationError: When the input cannot be written.
             InvalidArgument: When SWF would refuse an argument.
 
@@ -338,7 +356,7 @@ class Workflow(Type):
             request = requests.StartWorkflowExecution(
                 domain=self.domain.name,
                 workflow_type=self.workflow_type(),
-                workflow_id=workflow_id or self.id_of(input),
+                workflow_id=self.id_of(input) if workflow_id is None else workflow_id,
                 input=self.dump(input),
                 **self.run_options(**options),
             )
@@ -372,10 +390,10 @@ class Workflow(Type):
             "task_start_to_close_timeout": given.get("task_start_to_close_timeout"),
         }
         return {
-            "child_policy": given.get("child_policy") or cls.child_policy,
-            "lambda_role": given.get("lambda_role") or cls.lambda_role,
-            "tag_list": tags if tags is None or isinstance(tags, str) else tuple(tags),
-            "task_list": shapes.TaskList(name=given.get("task_list") or cls.task_list),
+            "child_policy": _either(given.get("child_policy"), cls.child_policy),
+            "lambda_role": _either(given.get("lambda_role"), cls.lambda_role),
+            "tag_list": tags if _is_no_list(tags) else tuple(tags or ()),
+            "task_list": _list_of(cls, given.get("task_list")),
             "task_priority": priority(given.get("task_priority"), cls.task_priority),
             **_durations(cls, timeouts),
         }
@@ -399,8 +417,27 @@ def checked(t: Any, base: type[T], argument: str) -> type[T]:
         if not isinstance(getattr(t, name, None), str):
             attribute = f"{t.__name__}.{name}"
             raise InvalidArgument(attribute, "is missing", "set it to a string")
+    serializer = t.serializer
+    if not isinstance(serializer, serializing.Serializer | None):
+        problem = f"is {serializer!r}"
+        remedy = "give an object that has dumps and loads"
+        raise InvalidArgument(f"{t.__name__}.serializer", problem, remedy)
     found: type[T] = t
     return found
+
+
+def _either(given: Any, default: Any) -> Any:
+    """Choose what was given, also when it is empty: the limits tell of that."""
+    return default if given is None else given
+
+
+def _list_of(cls: type[Type], given: str | None) -> shapes.TaskList:
+    return shapes.TaskList(name=_either(given, cls.task_list))
+
+
+def _is_no_list(tags: object) -> bool:
+    """Tell what the check of limits is to see as it is: nothing, or a wrong value."""
+    return isinstance(tags, str) or not isinstance(tags, Iterable)
 
 
 def _durations(

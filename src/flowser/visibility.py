@@ -262,7 +262,11 @@ def _span(
     what: str, oldest: datetime | None, latest: datetime | None
 ) -> shapes.ExecutionTimeFilter:
     for argument, given in ((f"{what}_after", oldest), (f"{what}_before", latest)):
-        if given is not None and given.tzinfo is None:
+        if given is None:
+            continue
+        if not isinstance(given, datetime):
+            raise InvalidArgument(argument, f"is {given!r}", "pass a datetime")
+        if given.tzinfo is None:
             remedy = "pass a datetime with a time zone, such as datetime.UTC"
             raise InvalidArgument(argument, "has no time zone", remedy)
     return shapes.ExecutionTimeFilter(

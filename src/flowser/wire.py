@@ -1,9 +1,10 @@
 """The seam between flowser and the bytes: one call, and what goes over it.
 
 Everything that talks to SWF does so by ``await wire.call(operation, params,
-result_type)``. There are two wires, both in ``_client.py``: a lean one, and one over
-a plain aiobotocore client. This module is what both share: how a request is checked
-and written, how an answer is read, and which exception an error becomes.
+result_type)``. There are two wires: a lean one, ``_lean.Connection``, and one over a
+plain aiobotocore client, ``_boto.BotoWire``. This module is what both share: how a
+request is checked and written, how an answer is read, and which exception an error
+becomes.
 
 Source:
     swf-semantics.md sections 1.1, 1.2 and 2.1.
@@ -25,6 +26,7 @@ from flowser.exceptions import (
     InvalidArgument,
     ResponseLost,
     ServiceError,
+    Throttled,
 )
 from flowser.shapes import Shape
 
@@ -169,6 +171,15 @@ def _check_token(operation: str, answer: dict[str, Any]) -> None:
     raise ResponseLost(operation, "neither a task nor an empty poll")
 
 
+def _kind_of(status: int) -> type[ServiceError]:
+    """Judge an error without a known code, of a proxy or a load balancer perhaps."""
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        return Throttled
+    timed_out = status == HTTPStatus.REQUEST_TIMEOUT
+    failed = timed_out or status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    return InternalFailure if failed else ServiceError
+
+
 class _ErrorBody(msgspec.Struct):
     type: str = msgspec.field(name="__type", default="")
     message: str | None = None
@@ -199,9 +210,7 @@ def service_error(
     operation: str, code: str, message: str, status: int, request_id: str | None = None
 ) -> ServiceError:
     """Make the exception for an error's code, whoever read it from the wire."""
-    kind = SERVICE_ERRORS.get(code, ServiceError)
-    if kind is ServiceError and status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        kind = InternalFailure
+    kind = SERVICE_ERRORS.get(code) or _kind_of(status)
     if code == "InvalidSignatureException" and _SKEW.search(message):
         kind = ClockSkewed
     return kind(
