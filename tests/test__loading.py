@@ -142,6 +142,75 @@ def test_worker_of_the_program_is_made(worker: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        (OWN, ""),  # the only subclass, of any name
+        (f"{OWN}\nfrom flowser.run import main\nAlias2 = Own", ""),
+        (f"{OWN}\nclass Other(flowser.Worker): pass", ":Own"),
+        (f"{OWN}\ndef make(domain, **options): return Own(domain, **options)", ":make"),
+        (f"{OWN}\nclass Other(flowser.Worker): pass\nworker = Own", ":Photos"),
+        (OWN, ":Photos"),
+    ],
+)
+def test_worker_is_found_by_its_class_or_by_name(text: str, name: str) -> None:
+    target = _loading.load(written("shop6.py", text) + name)
+    domain, made = target.make(Nowhere(), {"decisions": 3})
+    assert type(made).__name__ == "Own"
+    assert made.domain is domain
+    assert domain.name == "photos"
+
+
+def test_subclass_that_was_imported_is_not_taken_for_the_worker() -> None:
+    written("house_rules.py", "import flowser\nclass Strict(flowser.Worker): pass")
+    target = _loading.load(
+        written("shop7.py", f"{ONE}\nfrom house_rules import Strict")
+    )
+    assert target.factory is Worker
+
+
+INSTANCE = f"""{ONE}
+class Wire:
+    async def call(self, operation, params, result_type): ...
+photos = Photos(Wire())
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "problem"),
+    [
+        (
+            "made = flowser.Worker(photos)",
+            "",
+            "shop8.py:made is a worker, whic",
+        ),
+        (
+            "worker = flowser.Worker(photos)",
+            "",
+            "give a function worker(domain",
+        ),
+        (
+            "made = flowser.Worker(photos)",
+            ":made",
+            "or a subclass of flowser.W",
+        ),
+        (
+            "class A(flowser.Worker): pass\nclass B(flowser.Worker): pass",
+            "",
+            "shop8.py has several workers, A, B: say which, as worker = A",
+        ),
+        ("answer = 42", ":answer", "nor a function that makes a worker"),
+    ],
+)
+def test_worker_that_cannot_be_found_is_told_in_one_line(
+    text: str, name: str, problem: str
+) -> None:
+    with pytest.raises(Broken) as caught:
+        _loading.load(written("shop8.py", f"{INSTANCE}\n{text}") + name)
+    assert problem in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("worker", "error", "problem"),
     [
         ("def worker(domain): return None", Broken, "worker.. gives None, not a flo"),

@@ -2,10 +2,19 @@
 
 import asyncio
 import logging
+import os
 
 import pytest
 
-from flowser._polling import PASSING, Condition, Health, PollCondition
+from flowser._polling import (
+    PASSING,
+    Condition,
+    Health,
+    PollCondition,
+    activity_poll,
+    decision_poll,
+    identity,
+)
 from flowser.exceptions import (
     AccessDenied,
     ClockSkewed,
@@ -209,3 +218,22 @@ def test_throttling_keeps_nobody_away_for_long(health: Health) -> None:
     pauses = [health.failed(THROTTLED, 0.01) for _ in range(50)]
     assert all(0.1 <= pause <= 2.0 for pause in pauses)
     assert pauses[-1] >= 1.0
+
+
+def test_polls_say_who_polls_and_want_the_newest_event_first() -> None:
+    poll = decision_poll("photos", "albums", page_size=7)
+    assert poll.identity == identity()
+    assert str(os.getpid()) in identity()
+    assert poll.reverse_order
+    assert poll.maximum_page_size == 7
+    assert activity_poll("photos", "images", "me").identity == "me"
+
+
+def test_news_carries_the_fields_of_who_made_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    condition = Condition("sending", {"domain": "photos"})
+    condition.ails(object(), THROTTLED, {"activity_id": "a-1"})
+    [record] = caplog.records
+    assert vars(record)["activity_id"] == "a-1"
+    assert vars(record)["domain"] == "photos"

@@ -37,6 +37,28 @@ PROGRAM = """
             print("began", flush=True)
             threading.Event().wait()
 
+    class Blocking(types.Activity):
+        name, version, task_list = "Blocking", "1.0", "images"
+
+        async def run(self, input):
+            print("began", flush=True)
+            while True:
+                pass
+
+    class Clinging(types.Activity):
+        name, version, task_list = "Clinging", "1.0", "images"
+
+        async def run(self, input):
+            print("began", flush=True)
+            while True:
+                try:
+                    await asyncio.Event().wait()
+                except asyncio.CancelledError:
+                    print("clings", flush=True)
+
+    KINDS = {"Resize": Resize, "Stuck": Stuck, "Blocking": Blocking}
+    KINDS["Clinging"] = Clinging
+
     class Album(types.Workflow):
         name, version, task_list = "Album", "1.0", "albums"
 
@@ -45,13 +67,13 @@ PROGRAM = """
                 await decision.workflow_execution.complete(done.attrs["result"])
             elif await decision.most_recent("ActivityTaskScheduled") is None:
                 start = await decision.start_input
-                kind = Resize if start["kind"] == "Resize" else Stuck
+                kind = KINDS[start["kind"]]
                 decision.schedule(kind, start["for"], activity_id="a-1")
 
     class Photos(flowser.Domain):
         name = "photos"
         workflow_types = [Album]
-        activity_types = [Resize, Stuck]
+        activity_types = list(KINDS.values())
 """
 
 
@@ -133,6 +155,34 @@ async def test_third_signal_is_the_default_action(
         assert await child.wait() in (-signal.SIGTERM, 1)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_third_signal_ends_a_worker_whose_event_loop_is_blocked(
+    quick: MiniSwf, program: Path, number: signal.Signals
+) -> None:
+    async with flowser_run(program, "--endpoint", quick.url) as child:
+        await begun(quick, child, "Blocking", 0)
+        await child.line_matching("the event loop has been blocked")
+        for _ in range(3):
+            child.signal(number)
+            # Signals of one kind that come together are one signal.
+            await child.caught(number)
+        # An interrupt may be raised in the handler itself, which then fails.
+        assert await child.wait() in (-number, 130, 1)
+
+
+async def test_third_interrupt_ends_a_worker_whose_handler_clings(
+    quick: MiniSwf, program: Path
+) -> None:
+    async with flowser_run(program, "--endpoint", quick.url) as child:
+        await begun(quick, child, "Clinging", 0)
+        child.signal(signal.SIGINT)
+        await child.line_matching("polls no more")
+        child.signal(signal.SIGINT)
+        await child.line_matching("^clings$")
+        child.signal(signal.SIGINT)
+        assert await child.wait() in (130, 1)
+
+
 async def test_thread_that_never_ends_does_not_keep_the_process(
     quick: MiniSwf, program: Path
 ) -> None:
@@ -196,7 +246,8 @@ async def test_check_compares_and_registers_nothing(
 async def test_check_of_what_is_registered_is_content(
     mini: MiniSwf, tmp_path: Path
 ) -> None:
-    text = PROGRAM.replace("[Resize, Stuck]", "[Resize]").replace("= 60", '= "3600"')
+    text = PROGRAM.replace("list(KINDS.values())", "[Resize]")
+    text = text.replace("= 60", '= "3600"')
     path = written(tmp_path, text)
     async with connected(mini.url) as conn:
         await Photos(conn).register()

@@ -11,10 +11,10 @@ from flowser import tasks
 from flowser.exceptions import UnknownResourceFault
 from flowser.worker import Worker
 from tests.declared import Album, Photos, logged
-from tests.histories import Raw, began, decision_task, marker, raw
-from tests.support.answers import Lost, invalid, throttled, unknown_resource
+from tests.histories import Raw, began, decision_task, marker
+from tests.support.answers import Fault, Lost, invalid, throttled, unknown_resource
 from tests.support.scripted import ScriptedSwf
-from tests.workers import Endless, deciding, domain_class, nothing, photos
+from tests.workers import deciding, domain_class, first, nothing, photos
 
 ANSWER = "RespondDecisionTaskCompleted"
 POLL = "PollForDecisionTask"
@@ -25,17 +25,6 @@ GONE = unknown_resource("Unknown decision task, scheduledEventId = 2")
 async def domain(scripted: ScriptedSwf) -> AsyncIterator[Photos]:
     async with photos(scripted.url) as opened:
         yield opened
-
-
-def first(timeout: str = "30", **more: Any) -> Raw:
-    """Build the first decision task of a run."""
-    scheduled = {"taskList": {"name": "albums"}, "startToCloseTimeout": timeout}
-    events = [
-        raw(3, "DecisionTaskStarted", scheduledEventId=2),
-        raw(2, "DecisionTaskScheduled", **scheduled),
-        began(input='{"id": 7}'),
-    ]
-    return decision_task(events, **more)
 
 
 async def left(scripted: ScriptedSwf, polls: int = 2) -> None:
@@ -176,7 +165,10 @@ async def test_history_that_does_not_fit_together_is_never_decided_on(
         await left(scripted, len(polls) + 1)
     assert scripted.count(ANSWER) == 0
     assert worker.counts == {"decisions dropped": 1}
-    assert {level for level, _ in logged(caplog, logging.WARNING)} == {"WARNING"}
+    [record] = [r for r in caplog.records if r.levelno >= logging.WARNING]
+    assert record.levelname == "WARNING"
+    assert vars(record)["workflow_id"] == "album-1"
+    assert vars(record)["type"] == "Album 1.0"
 
 
 async def test_fault_of_something_else_is_an_error_of_the_handler(
@@ -210,19 +202,6 @@ async def test_failure_of_the_network_never_fails_a_run(
     assert worker.counts == {"decisions left": 1}
 
 
-async def test_handler_that_hangs_is_cancelled_when_swf_times_the_task_out(
-    scripted: ScriptedSwf, domain: Photos, caplog: pytest.LogCaptureFixture
-) -> None:
-    thought = Endless()
-    scripted.answer(POLL, first("1"))
-    worker = deciding(domain, thought, decisions=1)
-    async with worker:
-        await left(scripted)
-    assert thought.cancelled == 1
-    assert worker.counts == {"decisions dropped": 1}
-    assert any("no decision within 1 s" in text for _, text in logged(caplog))
-
-
 async def test_task_without_time_limit_is_not_cancelled(
     scripted: ScriptedSwf, domain: Photos
 ) -> None:
@@ -233,6 +212,74 @@ async def test_task_without_time_limit_is_not_cancelled(
     assert worker.counts == {"decisions completed": 2}
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        GeneratorExit("odd"),
+        asyncio.CancelledError("myself"),
+        BaseExceptionGroup("both", [SystemExit()]),
+    ],
+)
+async def test_handler_that_raises_what_is_no_exception_fails(
+    scripted: ScriptedSwf, domain: Photos, error: BaseException
+) -> None:
+    async def decide(decision: tasks.Decision) -> None:
+        raise error
+
+    scripted.answer(POLL, first())
+    worker = deciding(domain, decide, decisions=1, on_decision_error="fail")
+    async with worker:
+        await left(scripted)
+    assert worker.counts == {"decisions failed": 1}
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault("AccessDeniedException"), Fault("SomethingNew")]
+)
+@pytest.mark.parametrize("decide", [nothing, broken])
+async def test_answer_outlives_whatever_may_pass(
+    scripted: ScriptedSwf, domain: Photos, fault: Fault, decide: Any
+) -> None:
+    scripted.answer(POLL, first())
+    scripted.answer(ANSWER, fault)
+    worker = deciding(domain, decide, decisions=1, on_decision_error="fail")
+    async with worker:
+        await left(scripted)
+    assert scripted.count(ANSWER) == 2
+    how = "completed" if decide is nothing else "failed"
+    assert worker.counts == {f"decisions {how}": 1}
+
+
+async def test_closed_connection_never_fails_a_run(
+    scripted: ScriptedSwf, domain: Photos, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def decide(decision: tasks.Decision) -> None:
+        domain.conn.close()
+        await decision.complete()
+
+    scripted.answer(POLL, first())
+    worker = deciding(domain, decide, decisions=1, on_decision_error="fail")
+    assert await worker.run()
+    assert worker.counts == {"decisions left": 1}
+    assert not [text for _, text in logged(caplog) if "refuses" in text]
+
+
+async def test_exit_that_a_future_brings_is_one_failure(
+    scripted: ScriptedSwf, domain: Photos, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def decide(decision: tasks.Decision) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(GeneratorExit("odd"))
+        await future
+
+    scripted.answer(POLL, first())
+    worker = deciding(domain, decide, decisions=1)
+    async with worker:
+        await left(scripted)
+    assert worker.counts == {"decisions left": 1}
+    assert [level for level, _ in logged(caplog, logging.ERROR)] == ["ERROR"]
+
+
 async def test_handler_that_exits_stops_the_worker(
     scripted: ScriptedSwf, domain: Photos
 ) -> None:
@@ -241,7 +288,7 @@ async def test_handler_that_exits_stops_the_worker(
 
     scripted.answer(POLL, first())
     worker = deciding(domain, decide, decisions=1)
-    assert await worker.run()
+    assert not await worker.run()
     assert worker.counts == {"decisions left": 1}
 
 

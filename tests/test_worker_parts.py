@@ -153,6 +153,33 @@ def test_characters_that_cannot_be_sent_are_replaced() -> None:
     assert told.details.encode()
 
 
+class Orphan:
+    """A coroutine that nobody runs to its end."""
+
+    def __init__(self) -> None:
+        self.seen: list[bool] = []
+
+    async def wait(self, task: "asyncio.Task[Any] | None") -> None:
+        try:
+            await asyncio.Event().wait()
+        except GeneratorExit:
+            self.seen.append(failures.left_behind(task))
+            raise
+
+
+async def test_end_of_a_coroutine_that_was_left_behind_is_no_failure() -> None:
+    orphan, task = Orphan(), asyncio.current_task()
+    coroutine = orphan.wait(None)
+    coroutine.send(None)
+    coroutine.close()
+    assert orphan.seen == [True]
+    assert not failures.left_behind(task)
+
+
+def test_end_of_a_coroutine_without_its_loop_is_no_failure() -> None:
+    assert failures.left_behind(None)
+
+
 # -- the watchdog --
 
 

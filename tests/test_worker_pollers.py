@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from flowser._worker.slots import Slots
 from flowser.worker import Worker
 from tests.declared import Photos, logged
+from tests.faults.virtual import now, virtual
 from tests.histories import activity_task
 from tests.support.answers import (
     Fault,
+    Recorded,
     TruncatedJson,
     internal_failure,
     limit_exceeded,
@@ -20,7 +23,7 @@ from tests.support.answers import (
     unknown_resource,
 )
 from tests.support.scripted import EMPTY_POLL, ScriptedSwf
-from tests.workers import Endless, photos, resizing
+from tests.workers import Endless, photo_server, photos, resizing
 
 POLL = "PollForActivityTask"
 
@@ -33,6 +36,12 @@ async def domain(scripted: ScriptedSwf) -> AsyncIterator[Photos]:
 
 async def done(given: object) -> None:
     """Do nothing."""
+
+
+async def held(recorded: Recorded) -> Any:
+    """Hold a poll for a minute, as SWF does."""
+    await asyncio.sleep(60)
+    return EMPTY_POLL
 
 
 async def polled(scripted: ScriptedSwf, worker: Worker, polls: int) -> None:
@@ -96,23 +105,79 @@ async def test_pause_holds_no_slot(scripted: ScriptedSwf, domain: Photos) -> Non
         scripted.release_polls()
 
 
-async def test_too_many_pollers_become_fewer_but_one_goes_on(
-    scripted: ScriptedSwf, domain: Photos, caplog: pytest.LogCaptureFixture
+@virtual
+async def test_too_many_pollers_stay_away_for_minutes_and_come_back(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A quota that was shared with a deploy is free again afterwards."""
+    caplog.set_level(logging.INFO)
+    async with photo_server() as (scripted, domain):
+        scripted.answer(POLL, *[limit_exceeded()] * 3)
+        scripted.always(POLL, held)
+        worker = resizing(domain, done, activity_pollers=4)
+        async with worker:
+            await asyncio.sleep(59)
+            assert scripted.count(POLL) == 4
+            await asyncio.sleep(600)
+            worker.stop()
+        told = [text for _, text in logged(caplog) if text.startswith("polling images")]
+    assert told == [
+        "polling images with one poller less, 3 go on: SWF takes no more",
+        "polling images with one poller less, 2 go on: SWF takes no more",
+        "polling images with one poller less, 1 go on: SWF takes no more",
+        "polling images with one poller more again, 2 go on",
+        "polling images with one poller more again, 3 go on",
+        "polling images with one poller more again, 4 go on",
+    ]
+
+
+@virtual
+async def test_poller_that_is_too_many_again_stays_away_for_longer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One poller is taken; whoever comes beside it is not."""
+    caplog.set_level(logging.INFO)
+    refused: list[float] = []
+    polling: set[int] = set()
+
+    async def one(recorded: Recorded) -> Any:
+        if polling:
+            refused.append(now())
+            return limit_exceeded()
+        polling.add(1)
+        await asyncio.sleep(60)
+        polling.discard(1)
+        return EMPTY_POLL
+
+    async with photo_server() as (scripted, domain):
+        scripted.always(POLL, one)
+        worker = resizing(domain, done, activity_pollers=2)
+        async with worker:
+            await asyncio.sleep(2400)
+            worker.stop()
+    pauses = [later - earlier for earlier, later in pairwise(refused)]
+    assert 60 <= pauses[0] <= 121
+    assert 120 <= pauses[1] <= 241
+    assert all(300 <= pause <= 601 for pause in pauses[3:])
+    told = [text for _, text in logged(caplog) if text.startswith("polling images")]
+    assert len(told) == 1  # that it is too many is news once
+
+
+@virtual
+async def test_pollers_that_are_too_many_wait_while_not_even_one_is_taken(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    scripted.answer(POLL, *[limit_exceeded()] * 4)
-    worker = resizing(domain, done, activity_pollers=4)
-    async with worker:
-        last = await scripted.received(POLL, 5)
-        await asyncio.sleep(0)
-        assert scripted.count(POLL) == 5
-        scripted.release_polls()
-    assert last.at - scripted.of(POLL)[3].at >= 1
-    told = [text for _, text in logged(caplog) if text.startswith("polling images")]
-    assert [text for text in told if "one poller less" in text][-1].endswith(
-        "1 go on: SWF takes no more"
-    )
-    assert len(told) == 4
+    async with photo_server() as (scripted, domain):
+        scripted.always(POLL, limit_exceeded())
+        worker = resizing(domain, done, activity_pollers=3)
+        async with worker:
+            await asyncio.sleep(1000)
+            worker.stop()
+        at = [request.at for request in scripted.of(POLL)]
+    pauses = [later - earlier for earlier, later in pairwise(at)]
+    assert all(pause >= 1 for pause in pauses[2:])  # only the last one tries
+    assert len(logged(caplog, logging.WARNING)) == 0
 
 
 async def test_unreadable_answer_is_told_and_not_taken_for_empty(
@@ -125,12 +190,12 @@ async def test_unreadable_answer_is_told_and_not_taken_for_empty(
     assert all("images" in text for text in lost)
 
 
-async def test_empty_polls_that_come_at_once_do_not_spin(
-    scripted: ScriptedSwf, domain: Photos
-) -> None:
-    scripted.answer(POLL, *[EMPTY_POLL] * 3)
-    await polled(scripted, resizing(domain, done), 4)
-    at = [request.at for request in scripted.of(POLL)]
+@virtual
+async def test_empty_polls_that_come_at_once_do_not_spin() -> None:
+    async with photo_server() as (scripted, domain):
+        scripted.answer(POLL, *[EMPTY_POLL] * 3)
+        await polled(scripted, resizing(domain, done), 4)
+        at = [request.at for request in scripted.of(POLL)]
     assert at[3] - at[0] > 0.5
 
 

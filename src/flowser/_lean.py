@@ -243,9 +243,7 @@ class Connection:
                 pause = trials.pause_after(error, self._clock())
                 if pause is None:
                     raise
-                level = logging.DEBUG if trials.told else logging.INFO
-                trials.told = True
-                _log.log(level, "%s; trying again", error)
+                _log.debug("%s; again in %.1f s", error, pause)
             await self._sleep(pause)
 
     async def _attempt(
@@ -295,18 +293,13 @@ class Connection:
 
 
 class Trials:
-    """Judges whether, and when, a call is sent again.
-
-    Attributes:
-        told: Whether the log was told that it is.
-    """
+    """Judges whether, and when, a call is sent again."""
 
     def __init__(self, operation: str, began: float) -> None:
         self._operation = operation
         self._began = began
         self._backoff: Backoff | None = None
         self._in_doubt = False
-        self.told = False
 
     def pause_after(self, error: Error, now: float) -> float | None:
         """Judge a failure, and mark it if an earlier attempt may have succeeded.

@@ -1,4 +1,4 @@
-"""Loading what ``python -m flowser.run`` was told to, and finding the domain in it.
+"""Loading what ``python -m flowser.run`` was told to: the domain, and its worker.
 
 Rules: the file is run once, under its own name, with its folder first on ``sys.path``;
 nothing is imported that was not named on the command line.
@@ -67,7 +67,8 @@ class Target(NamedTuple):
         except Exception as error:
             raise _failed(self.where, error) from error
         if not isinstance(worker, Worker):
-            problem = f"{self.where}: worker() gives {worker!r}, not a flowser.Worker"
+            name = getattr(self.factory, "__name__", "worker")
+            problem = f"{self.where}: {name}() gives {worker!r}, not a flowser.Worker"
             raise Broken(problem)
         return domain, worker
 
@@ -76,7 +77,8 @@ def load(target: str) -> Target:
     """Load a file or a module, and find what to serve.
 
     Args:
-        target: ``worker.py``, ``package.module``, either with ``:name``.
+        target: ``worker.py``, ``package.module``, either with ``:name`` of a domain, or
+            of what makes a worker.
 
     Raises:
         Broken: Saying in one line what is wrong.
@@ -85,9 +87,11 @@ def load(target: str) -> Target:
     if not (where and name.isidentifier()):  # a URL, a Windows drive
         where, name = target, ""
     module = _file(where) if _is_file(where) else _module(where)
-    domain = _named(module, where, name) if name else _only(module, where)
-    factory = getattr(module, "worker", None)
-    return Target(domain, factory if callable(factory) else Worker, where)
+    named: Any = _named(module, where, name) if name else None
+    if _is_domain(named):
+        return Target(named, _factory(module, where), where)
+    domain = _only(module, where)
+    return Target(domain, named or _factory(module, where), where)
 
 
 def _is_file(where: str) -> bool:
@@ -161,14 +165,56 @@ def _theirs(frames: TracebackType | None) -> TracebackType | None:
     return None
 
 
-def _named(module: ModuleType, where: str, name: str) -> type[Domain]:
+def _named(module: ModuleType, where: str, name: str) -> Any:
+    """Give the domain or the factory of a name."""
     found = getattr(module, name, None)
     if found is None:
         raise Broken(f"{where} has no {name!r}")
-    if not _is_domain(found):
-        raise Broken(f"{where}:{name} is no subclass of flowser.Domain with a name")
-    domain: type[Domain] = found
-    return domain
+    _check_made(found, where, name)
+    if not (_is_domain(found) or _makes_worker(found)):
+        words = "is no subclass of flowser.Domain with a name, nor of flowser.Worker"
+        raise Broken(f"{where}:{name} {words}, nor a function that makes a worker")
+    return found
+
+
+def _factory(module: ModuleType, where: str) -> Callable[..., Worker]:
+    """Find what makes the worker: ``worker``, the only subclass, or Worker itself."""
+    given: Callable[..., Worker] | None = getattr(module, "worker", None)
+    _check_made(given, where, "worker")
+    if given is not None and _makes_worker(given):
+        return given
+    own = {
+        id(thing): thing
+        for name, thing in vars(module).items()
+        if _is_worker(thing) and thing.__module__ == module.__name__
+    }
+    match list(own.values()):
+        case []:
+            for name, thing in vars(module).items():
+                _check_made(thing, where, name)
+            return Worker
+        case [only]:
+            return only  # type: ignore[no-any-return]  # _is_worker said so
+        case several:
+            names = [each.__name__ for each in several]
+            words = f"has several workers, {', '.join(names)}"
+            raise Broken(f"{where} {words}: say which, as worker = {names[0]}")
+
+
+def _check_made(thing: object, where: str, name: str) -> None:
+    """Refuse a worker that is made already: here is no connection for it."""
+    if isinstance(thing, Worker):
+        remedy = "give a function worker(domain), or a subclass of flowser.Worker"
+        problem = f"{where}:{name} is a worker, which needs a connected domain"
+        raise Broken(f"{problem}: {remedy}")
+
+
+def _is_worker(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Worker)
+
+
+def _makes_worker(thing: Any) -> bool:
+    return _is_worker(thing) or (callable(thing) and not isinstance(thing, type))
 
 
 def _only(module: ModuleType, where: str) -> type[Domain]:

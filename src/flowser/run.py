@@ -5,9 +5,12 @@ than one domain. What is looked for there is:
 
 - a subclass of :class:`flowser.Domain`, defined or imported there: its types that
   have a handler are served;
-- optionally ``worker``: a subclass of :class:`flowser.Worker`, or a function
-  ``worker(domain, **options)`` that makes one, for handlers that are functions. The
-  options are those of :class:`flowser.Worker` that were given on the command line.
+- optionally a worker, for handlers that are functions: ``worker``, a subclass of
+  :class:`flowser.Worker` or a function ``worker(domain, **options)`` that makes one; or
+  else the only subclass of :class:`flowser.Worker`, of any name, that is defined there.
+  The options are those of :class:`flowser.Worker` that were given on the command line.
+
+``:name`` may name the domain, or the worker or the function that makes it.
 
 Exit status: 0 when all ended in order; 1 when it was aborted, or tasks were cut off,
 or ``--check`` found differences; 2 when it could not begin, with one line that says
@@ -38,7 +41,7 @@ from flowser.exceptions import Error
 
 log = logging.getLogger("flowser.run")
 
-_IN_ORDER, _NOT_IN_ORDER, _CANNOT_BEGIN = 0, 1, 2
+_IN_ORDER, _NOT_IN_ORDER, _CANNOT_BEGIN, _INTERRUPTED = 0, 1, 2, 130
 
 #: Options that are passed to the worker as they are, when they are given.
 _OF_WORKER: dict[str, tuple[Callable[[str], Any], str, str]] = {
@@ -68,10 +71,19 @@ def parser() -> argparse.ArgumentParser:
         description="Serve the activities and workflows of a domain until stopped.",
         epilog="SIGTERM or Ctrl-C stops after the work in hand; a second one, at once.",
     )
-    made.add_argument(
-        "target", help="worker.py or package.module; with :NAME, that domain in it"
-    )
+    words = "worker.py or package.module; with :NAME, that domain or worker in it"
+    made.add_argument("target", help=words)
     made.add_argument("--version", action="version", version=f"flowser {__version__}")
+    _add_where(made)
+    _add_how(made)
+    said = made.add_argument_group("what is said")
+    levels = ["debug", "info", "warning", "error", "critical"]
+    said.add_argument("--log-level", choices=levels, default="info")
+    said.add_argument("--log-format", choices=["text", "json"], default="text")
+    return made
+
+
+def _add_where(made: argparse.ArgumentParser) -> None:
     where = made.add_argument_group("where SWF is")
     where.add_argument("--region", metavar="NAME")
     where.add_argument("--profile", metavar="NAME", help="of the AWS configuration")
@@ -79,6 +91,9 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--local", action="store_true", help="start an SWF on this machine"
     )
+
+
+def _add_how(made: argparse.ArgumentParser) -> None:
     how = made.add_argument_group("how to work")
     for name, (kind, metavar, words) in _OF_WORKER.items():
         option = f"--{name.replace('_', '-')}"
@@ -94,11 +109,6 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="only compare what is registered with the code; status 1 if it differs",
     )
-    said = made.add_argument_group("what is said")
-    levels = ["debug", "info", "warning", "error", "critical"]
-    said.add_argument("--log-level", choices=levels, default="info")
-    said.add_argument("--log-format", choices=["text", "json"], default="text")
-    return made
 
 
 def main(
@@ -121,13 +131,17 @@ def main(
     try:
         target = _loading.load(options.target)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            status = runner.run(serve(target, options))
+            try:
+                status = runner.run(serve(target, options))
+            except KeyboardInterrupt:
+                leave(_INTERRUPTED)  # what holds the end up was told to let go
+                raise
             leave(status)
             return status
     except Broken as broken:
         return _refused(_in_options(str(broken)), broken.trace)
     except KeyboardInterrupt:
-        return 130
+        return _INTERRUPTED
 
 
 def _refused(problem: str, trace: str = "") -> int:
@@ -144,7 +158,7 @@ def _in_options(problem: str) -> str:
 
 def _leave(status: int) -> None:
     """See to it that the process ends, whatever was left behind in it."""
-    if status == _NOT_IN_ORDER:
+    if status in (_NOT_IN_ORDER, _INTERRUPTED):
         timer = threading.Timer(_LEFT_BEHIND, os._exit, [status])
         timer.daemon = True
         timer.start()
@@ -180,6 +194,7 @@ async def serve(target: Target, options: argparse.Namespace) -> int:
             conn = await stack.enter_async_context(_connected(target, options))
             domain, worker = target.make(conn, chosen)
             worker.check()
+            log.info("using SWF at %s", conn.endpoint_url)
             if options.check:
                 return await _compared(domain)
             if options.register:

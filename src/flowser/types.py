@@ -15,6 +15,8 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, TypeVar, Unpack
 
+import msgspec
+
 from flowser import limits, requests, serializing, shapes
 from flowser.decisions import ScheduleActivityTask, StartChildWorkflowExecution
 from flowser.exceptions import (
@@ -127,6 +129,23 @@ class Type:
             SerializationError: When it is no such result.
         """
         return self._serializer.loads(text, self._hints()[1])
+
+    @classmethod
+    def check_payloads(cls) -> None:
+        """Refuse annotations of ``run`` that no payload can be read as.
+
+        Raises:
+            InvalidArgument: Naming what is wrong, before a task finds it out.
+        """
+        for name, hint in zip(("input", "result"), cls._hints(), strict=True):
+            try:
+                msgspec.json.Decoder(hint)
+            except (TypeError, ValueError) as error:
+                if cls.serializer is None:
+                    problem = f"has a type of {name} that JSON cannot be: {error}"
+                    remedy = f"set {name}_type to one that it can be"
+                    where = f"{cls.__name__}.run"
+                    raise InvalidArgument(where, problem, remedy) from error
 
     @property
     def _serializer(self) -> serializing.Serializer:

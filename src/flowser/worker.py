@@ -1,8 +1,10 @@
 """A worker: pollers and handlers of a domain, in one place with one end.
 
-Strategy: a supervisor runs in a task group that the worker enters and leaves in its
-host's task; the supervisor looks after pollers and handlers (``_worker/``), so that
-the end of the group is never the end of a poll in flight.
+Strategy: the task group that the worker enters and leaves in its host's task has one
+task, a supervisor; pollers and handlers are asyncio tasks that this one looks after
+(``_worker/``), so that the end of the group is never the end of a poll in flight.
+Nothing outlives the block but a handler that refuses to end, or that goes on in its
+thread; the log names it.
 
 Source:
     DESIGN section 4; reliability.md sections 3 and 4.
@@ -23,7 +25,7 @@ from flowser._worker.serving import Serving, Settings
 from flowser._worker.signals import handled
 from flowser._worker.watchdog import Watchdog
 from flowser.domain import Domain
-from flowser.types import Activity, Workflow
+from flowser.types import Activity, Workflow, checked
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,7 +53,17 @@ class Worker:
     the details that ``await self.task.heartbeat(details)``, or in a thread
     ``self.task.beat(details)``, told last. When the decider requests a cancel, an
     async handler is cancelled, once; it may clean up, and when it lets go the task is
-    answered as canceled. A handler in a thread looks at ``self.task.cancel_requested``.
+    answered as canceled. A handler in a thread looks at ``self.task.cancel_requested``:
+    nobody can interrupt it. One that goes on when *drain* is over is answered as failed
+    by "worker stopping; the handler still runs in a thread", and does go on until it
+    returns, or the process ends.
+
+    Only the ``heartbeat_timeout`` of the type counts for this: SWF does not tell a
+    worker of another that was given to ``schedule(...)``. Do not give a shorter one.
+
+    Answers are repeated until SWF takes them, or says that the task is over. While SWF
+    takes fewer pollers than there are, the others try again after minutes. When the
+    connection is closed, the worker stops.
 
     ``decide`` answers the decision task itself; when it returns without having done
     so, the worker completes the task with the decisions that were collected. A task
@@ -99,10 +111,11 @@ class Worker:
                 When SWF says that these are too many, fewer go on.
             decision_pollers: The same for decisions.
             threads: How many of the activities may be of task lists that a plain
-                ``def`` serves.
+                ``def`` serves. A thread that goes on after *drain* outlives the worker.
             drain: Seconds from :meth:`stop` until what is in hand is cut off. SWF
                 holds polls for 60 seconds, and the way takes time, too; a poll that is
-                cut off may cost a task.
+                cut off may cost a task. A plain ``def`` that is cut off goes on in its
+                thread, though its task is answered as failed.
             grace: Seconds after that in which handlers let go and are answered for.
             heartbeat_interval: The longest time between two heartbeats, in seconds: a
                 cancel request is seen no later.
@@ -114,7 +127,6 @@ class Worker:
             InvalidArgument: Naming what is wrong.
         """
         self.domain = domain
-        self.aborted = False
         self._settings = Settings(
             activities=activities,
             decisions=decisions,
@@ -127,10 +139,15 @@ class Worker:
             on_decision_error=on_decision_error,
             identity=identity,
         )
+        self._prepare()
+
+    def _prepare(self) -> None:
         self._settings.check()
-        self._runs = Handlers[Activity]("run", domain.activity_types or ())
-        self._decides = Handlers[Workflow]("decide", domain.workflow_types or ())
-        self._crew = Crew(threads, self.stop)
+        kinds = self.domain.activity_types, self.domain.workflow_types
+        self._runs = Handlers[Activity]("run", kinds[0] or ())
+        self._decides = Handlers[Workflow]("decide", kinds[1] or ())
+        self.aborted = False
+        self._crew = Crew(self._settings.threads, self.stop)
         self._lists: list[TaskList[Any]] = []
         self._stopping = asyncio.Event()
         self._group: asyncio.TaskGroup | None = None
@@ -146,10 +163,21 @@ class Worker:
 
         It may be ``async def`` or ``def``; :func:`flowser.current_activity` gives it
         its task. It comes in place of the type's ``run``.
+
+        Args:
+            t: Subclass of types.Activity; the domain need not list it.
+
+        Returns:
+            A decorator that gives the function back as it is.
+
+        Raises:
+            InvalidArgument: From the decorator, when the function does not take one
+                argument, or the type is not complete.
         """
+        kind = checked(t, Activity, "t")
 
         def decorate(function: F) -> F:
-            self._runs.add(t, function)
+            self._runs.add(kind, function)
             return function
 
         return decorate
@@ -158,10 +186,21 @@ class Worker:
         """Serve a workflow type by the function that follows: ``async (decision)``.
 
         It comes in place of the type's ``decide``.
+
+        Args:
+            t: Subclass of types.Workflow; the domain need not list it.
+
+        Returns:
+            A decorator that gives the function back as it is.
+
+        Raises:
+            InvalidArgument: From the decorator, when the function is a plain ``def``,
+                or does not take one argument, or the type is not complete.
         """
+        kind = checked(t, Workflow, "t")
 
         def decorate(function: F) -> F:
-            self._decides.add(t, function)
+            self._decides.add(kind, function)
             return function
 
         return decorate
@@ -185,10 +224,13 @@ class Worker:
         """Work until stopped.
 
         In the main thread, SIGTERM and SIGINT are handled meanwhile: the first stops,
-        the second aborts, the third does what it would have done without a worker.
+        the second aborts, the third does what it would have done without a worker. A
+        signal for which the host has a handler of its own, or which it ignores, is left
+        to it: call :meth:`stop` there.
 
         Returns:
-            Whether all ended in order: nothing was aborted or abandoned.
+            Whether all ended in order: nothing was aborted or abandoned, and no handler
+            raised SystemExit or KeyboardInterrupt.
 
         Raises:
             InvalidArgument: When it cannot work with these settings.
@@ -197,7 +239,7 @@ class Worker:
         with handled(self._signalled):
             async with self:
                 await self._stopping.wait()
-        return not (self.aborted or self.abandoned)
+        return not (self.aborted or self.abandoned or self._crew.exited)
 
     def stop(self) -> None:
         """Poll no more; end when what is in hand is done, or *drain* is over."""

@@ -95,7 +95,7 @@ async def test_activity_that_wants_to_exit_is_failed_and_stops_the_worker(
         async def work(_: int) -> None:
             raise error
 
-        assert await worker.run()
+        assert not await worker.run()
         (failed,) = of_type(await rig.events(run), "ActivityTaskFailed")
     assert failed.reason.startswith(type(error).__name__)
     assert [text for level, text in told(caplog) if level == "CRITICAL"] == [

@@ -133,6 +133,17 @@ class Child:
         # before asyncio's own watcher does, and its exit status would be lost.
         os.kill(self.pid, number)
 
+    async def caught(self, number: int, timeout: float = 10.0) -> None:
+        """Wait until a signal is no longer pending, or the child has ended.
+
+        Args:
+            number: The signal.
+            timeout: Seconds.
+        """
+        async with asyncio.timeout(timeout):
+            while _is_pending(self.pid, number):  # noqa: ASYNC110 - the kernel's state
+                await asyncio.sleep(0)
+
     async def wait(self, timeout: float = 10.0) -> int:
         """Wait until it has ended and all its output is here.
 
@@ -175,6 +186,16 @@ class Child:
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         await self._process.wait()
+
+
+def _is_pending(pid: int, number: int) -> bool:
+    """Look whether a process has still to take a signal."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+    pending = re.findall(r"(?:Sig|Shd)Pnd:\s*(\w+)", status)
+    return any(int(bits, 16) >> (number - 1) & 1 for bits in pending)
 
 
 @asynccontextmanager

@@ -9,6 +9,10 @@ heart      the heartbeats of one activity
 running    one activity, from its handler's start to its answer
 deciding   one decision, likewise
 failures   what is told of an exception
+telling    sentences of the log that several of these say
+signals    SIGTERM and SIGINT
+slots      how many tasks may be in hand
+serving    the task lists of a worker, and what they deliver
 watchdog   names what blocks the event loop
 ========== ============================================================
 """

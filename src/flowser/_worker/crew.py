@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import anyio
 
 from flowser._polling import Condition
+from flowser.exceptions import ConfigurationError
 
 log = logging.getLogger("flowser.worker")
 
@@ -64,6 +65,7 @@ class Crew:
 
     Attributes:
         counts: How many tasks ended in which way.
+        exited: Whether a handler wanted the process to end.
         reports: Tells how answers fare.
         heartbeats: Tells how heartbeats fare.
         threads: Bounds the threads that plain handlers run in.
@@ -81,14 +83,16 @@ class Crew:
         self.threads = anyio.CapacityLimiter(threads)
         self.stop = stop
         self.counts: Counter[str] = Counter()
+        self.exited = False
         self.reports = Condition("answering tasks", calm=_CALM)
         self.heartbeats = Condition("sending heartbeats", calm=_CALM)
         self.bugs: list[BaseException] = []
         self.abandoned: dict[tuple[str | None, str | None], Fields] = {}
         self._pollers: set[asyncio.Task[None]] = set()
         self._running: dict[asyncio.Task[None], Running] = {}
-        self._helping: set[asyncio.Task[None]] = set()
+        self._helping: dict[asyncio.Task[None], Running | None] = {}
         self._failing: OrderedDict[str, int] = OrderedDict()
+        self._cut_short = False
         self._changed = asyncio.Event()
 
     # -- at work --
@@ -103,10 +107,17 @@ class Crew:
         """Handle a task of SWF."""
         self._running[self._task(running.work())] = running
 
-    def help(self, what: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """Run something short, such as a heartbeat."""
+    def help(
+        self, what: Coroutine[Any, Any, None], running: Running | None = None
+    ) -> "asyncio.Task[None]":
+        """Run something short, such as a heartbeat.
+
+        Args:
+            what: It.
+            running: What it is done for.
+        """
         task = self._task(what)
-        self._helping.add(task)
+        self._helping[task] = running
         return task
 
     def _task(self, what: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
@@ -116,15 +127,27 @@ class Crew:
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._pollers.discard(task)
-        self._helping.discard(task)
-        self._running.pop(task, None)
+        about = self._helping.pop(task, None) or self._running.pop(task, None)
         if not task.cancelled() and (bug := task.exception()) is not None:
             message = "a bug in flowser ends the worker: %r"
-            log.critical(message, bug, exc_info=bug)
+            fields = about.fields if about else None
+            log.critical(message, bug, exc_info=bug, extra=fields)
             self.bugs.append(bug)
             self.stop()
         if not self.busy:
             self.wake()
+
+    def cannot_poll(self, error: ConfigurationError, task_list: Fields) -> None:
+        """Stop the worker, for no poll will ever succeed; say so once.
+
+        Args:
+            error: Why: the connection was closed, say.
+            task_list: Fields of the list that was polled.
+        """
+        if not self._cut_short:
+            self._cut_short = True
+            log.error("the worker stops, it cannot poll: %s", error, extra=task_list)
+        self.stop()
 
     @property
     def busy(self) -> bool:
@@ -155,6 +178,11 @@ class Crew:
 
     # -- the end --
 
+    def exit(self) -> None:
+        """Stop, for a handler raised SystemExit or KeyboardInterrupt."""
+        self.exited = True
+        self.stop()
+
     def wake(self) -> None:
         """Let :meth:`settle` look again."""
         self._changed.set()
@@ -183,7 +211,7 @@ class Crew:
                 self._name(running, "the worker ends: %s is cut off")
         await self.settle(left(_LETTING_GO), lambda: False)
         for running in tuple(self._running.values()):
-            self.help(running.answer_for())
+            self.help(running.answer_for(), running)
         await self._gone(left(_ANSWERING))
         for running in self._running.values():
             if running.unanswered:

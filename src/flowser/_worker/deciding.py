@@ -11,14 +11,16 @@ from typing import Any, Literal
 
 from flowser import limits
 from flowser._polling import PASSING
+from flowser._worker import telling
 from flowser._worker.crew import Crew, Fields
-from flowser._worker.failures import failure
+from flowser._worker.failures import failure, left_behind
 from flowser._worker.handlers import Handler
 from flowser._worker.held import HeldDecision
 from flowser._worker.slots import Slot
 from flowser.events import DecisionTaskScheduled
 from flowser.exceptions import (
     BrokenHistory,
+    ConfigurationError,
     Error,
     ServiceError,
     UnknownResourceFault,
@@ -29,6 +31,12 @@ from flowser.types import Workflow
 log = logging.getLogger("flowser.worker")
 
 OnDecisionError = Literal["leave", "fail"]
+
+#: Exceptions for which no run is failed: they say nothing about it.
+_NOT_ITS_FAULT = (*PASSING, ConfigurationError)
+
+#: Seconds for the reply to an answer, when the time for the decision is over.
+_REPLY = 1.0
 
 #: Operations whose faults are about the decision task itself.
 _OURS = frozenset({"PollForDecisionTask", "RespondDecisionTaskCompleted"})
@@ -77,30 +85,42 @@ class RunningDecision:
             self._deadline = loop.call_later(seconds, self._late, seconds)
         try:
             how = self._ending or await self._handled()
-            self._crew.counts[f"decisions {how}"] += 1
+        except GeneratorExit as error:
+            # One that a future brings closes all coroutines but this one.
+            if left_behind(self._asyncio_task):
+                raise
+            how = await self._failed(error)
         finally:
             if self._deadline is not None:
                 self._deadline.cancel()
             self._slot.free()
+        self._crew.counts[f"decisions {how}"] += 1
 
     async def _handled(self) -> str:
         try:
             await self._decide()
         except asyncio.CancelledError as error:
-            return self._ending or await self._failed(error)
+            return self._let_go() or await self._failed(error)
         except Error as error:
             if self._drops(error):
                 return "dropped"
             return await self._failed(error)
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
-            return await self._failed(error)
         except (SystemExit, KeyboardInterrupt) as error:
-            message = "%r in a handler: the worker stops"
-            log.critical(message, error, exc_info=error, extra=self.fields)
-            self._crew.stop()
+            telling.exits(error, self.fields)
+            self._crew.exit()
             return "left"
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
+            return await self._failed(error)
         self._crew.decided(self._run_id)
         return "completed"
+
+    def _let_go(self) -> str | None:
+        """Say how it ends when it was cancelled; by a host, all of whose tasks end."""
+        task = asyncio.current_task()
+        cancelled = task is not None and task.cancelling() > 0
+        return self._ending or ("left" if cancelled else None)
 
     @property
     def _run_id(self) -> str:
@@ -120,14 +140,13 @@ class RunningDecision:
         """Drop a task that cannot be decided, and that SWF times out or has closed."""
         ours = isinstance(error, ServiceError) and error.operation in _OURS
         if ours and isinstance(error, UnknownResourceFault):
-            log.info("the task was closed meanwhile: %s", error, extra=self.fields)
+            telling.closed(error, self.fields)
         elif isinstance(error, BrokenHistory) or (
             ours
             and isinstance(error, ValidationFailed)
             and error.operation == "PollForDecisionTask"
         ):
-            message = "the history cannot be read, SWF will time the task out: %s"
-            log.warning(message, error, extra=self.fields)
+            telling.unreadable(error, self.fields)
         else:
             return False
         return True
@@ -137,7 +156,7 @@ class RunningDecision:
         if self._task.answered:
             self._tell(error, "its task had been answered")
             return "completed"
-        fails = self._on_error == "fail" and not isinstance(error, PASSING)
+        fails = self._on_error == "fail" and not isinstance(error, _NOT_ITS_FAULT)
         self._tell(error, "the run fails" if fails else "SWF hands the task out again")
         if not fails:
             return "left"
@@ -146,10 +165,9 @@ class RunningDecision:
         try:
             await self._task.fail(told.details, told.reason)
         except UnknownResourceFault as fault:
-            log.info("the task was closed meanwhile: %s", fault, extra=self.fields)
+            telling.closed(fault, self.fields)
         except Error as refusal:
-            message = "SWF refuses the answer, and will time the task out: %s"
-            log.error(message, refusal, extra=self.fields)  # noqa: TRY400 - no bug
+            telling.refused(refusal, self.fields)
         else:
             return "failed"
         return "dropped"
@@ -163,10 +181,19 @@ class RunningDecision:
         log.log(level, message, times, outlook, exc_info=error, extra=fields)
 
     def _late(self, seconds: float) -> None:
-        if not self._task.answering:
-            message = "no decision within %g s: SWF has timed the task out"
-            log.warning(message, seconds, extra=self.fields)
-            self._end("dropped")
+        """End what is of no use any more: SWF has timed the task out."""
+        if self._task.answering:  # it may be taken just now, or come back refused
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(_REPLY, self._too_late, seconds)
+        else:
+            self._too_late(seconds)
+
+    def _too_late(self, seconds: float) -> None:
+        if self._task.answered and not self._task.answering:
+            return  # what the handler does now is its own affair
+        message = "no decision within %g s: SWF has timed the task out"
+        log.warning(message, seconds, extra=self.fields)
+        self._end("dropped")
 
     # -- told by the worker's end --
 

@@ -4,10 +4,11 @@ Source:
     swf-semantics.md section 1.5 (256 and 32,768 characters).
 """
 
+import asyncio
 import traceback
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import anyio
 
@@ -42,6 +43,17 @@ def failure(error: BaseException) -> Failure:
 def reason(words: str) -> Failure:
     """Describe what is no exception."""
     return Failure(shortened(words, _REASON))
+
+
+def left_behind(task: "asyncio.Task[Any] | None") -> bool:
+    """Tell, of a GeneratorExit, whether a coroutine is closed that nobody runs.
+
+    Such a one must not go on. Otherwise it is an exception like any other.
+    """
+    try:
+        return asyncio.current_task() is not task
+    except RuntimeError:  # no event loop runs
+        return True
 
 
 def shortened(text: str, most: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 
 from flowser import limits
 from flowser.exceptions import InvalidArgument
-from flowser.types import Activity, Type, Workflow
+from flowser.types import Activity, Type, Workflow, checked
 
 T = TypeVar("T", bound=Type)
 
@@ -61,11 +61,9 @@ class Handlers(Generic[T]):
         if function is not None:  # a class of its own, so that its hints are known
             method = {self._method: staticmethod(_routine(function))}
             kind = type(kind.__name__, (kind,), method)
-        for name in ("name", "version", "task_list"):
-            if not isinstance(getattr(kind, name, None), str):
-                where, remedy = f"{_words(kind)}.{name}", "set the class attribute"
-                raise InvalidArgument(where, "is missing", remedy)
+        checked(kind, Type, _words(kind))
         handler = Handler(kind, self._threaded(kind))
+        kind.check_payloads()
         key = kind.name, kind.version
         other = self._found.get(key)
         if other is not None and function is None and other.kind is not kind:

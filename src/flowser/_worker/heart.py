@@ -12,6 +12,7 @@ Source:
 
 import asyncio
 import contextvars
+import logging
 import random
 from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple, Protocol
@@ -20,8 +21,16 @@ from flowser._backoff import Backoff
 from flowser._polling import Condition
 from flowser._worker.handlers import seconds
 from flowser._worker.held import HeldActivity
-from flowser.exceptions import Error, ResponseLost, UnknownResourceFault
+from flowser.exceptions import (
+    ConfigurationError,
+    Error,
+    InvalidArgument,
+    ResponseLost,
+    UnknownResourceFault,
+)
 from flowser.types import Activity
+
+log = logging.getLogger("flowser.worker")
 
 #: Heartbeats are at most so frequent, and no probe follows another sooner (seconds).
 _LEAST = 0.1
@@ -187,6 +196,10 @@ class Heart:
             self._over(f"SWF says {fault}")
         except TimeoutError:
             self._over(f"no heartbeat arrived for {self._pace.timeout:g} s")
+        except ConfigurationError as error:
+            self._stopped = True
+            message = "no heartbeat can be sent any more: %s"
+            log.error(message, error, extra=self._task.fields)  # noqa: TRY400 - no bug
         else:
             if wanted and not self._stopped:
                 self._listener.cancel_requested()
@@ -210,17 +223,28 @@ class Heart:
             try:
                 async with asyncio.timeout(self._pace.patience):
                     wanted = await self._task.record()
-            except UnknownResourceFault:
+            except (ConfigurationError, UnknownResourceFault):
                 raise
             except TimeoutError:
                 lost = ResponseLost("RecordActivityTaskHeartbeat", "no answer in time")
-                self._condition.ails(self, lost)
+                self._condition.ails(self, lost, self._task.fields)
             except Error as error:
-                self._condition.ails(self, error)
+                if self._drops_details(error):
+                    continue
+                self._condition.ails(self, error, self._task.fields)
             else:
                 self._arrived(began)
                 return wanted
             await asyncio.sleep(backoff.pause())
+
+    def _drops_details(self, error: Error) -> bool:
+        """Forget details that cannot be sent: the heartbeat matters more."""
+        if self._task.details is None or not isinstance(error, InvalidArgument):
+            return False
+        message = "the details of a heartbeat cannot be sent, and are dropped: %s"
+        log.warning(message, error, extra=self._task.fields)
+        self._task.details = None
+        return True
 
     def _arrived(self, began: float) -> None:
         self._condition.well(self)

@@ -12,19 +12,35 @@ from typing import Any
 from flowser import requests, results
 from flowser._answers import Answerable
 from flowser._backoff import Backoff
-from flowser._polling import PASSING, Condition
+from flowser._polling import Condition
+from flowser._worker import telling
 from flowser.activity_tasks import Activity
 from flowser.decision_tasks import Decision
 from flowser.exceptions import (
+    BrokenHistory,
+    ConfigurationError,
     Error,
     InternalFailure,
+    InvalidArgument,
     ResponseLost,
     ServiceError,
+    TaskAlreadyAnswered,
     UnknownResourceFault,
+    ValidationFailed,
 )
 from flowser.executions import Caller
 
 log = logging.getLogger("flowser.worker")
+
+#: What no repetition of an answer mends. Everything else may pass: permissions come
+#: back, and SWF may learn to say new things. A result is not thrown away for them.
+FINAL: tuple[type[Error], ...] = (
+    ConfigurationError,
+    InvalidArgument,
+    TaskAlreadyAnswered,
+    UnknownResourceFault,
+    ValidationFailed,
+)
 
 
 class Persistent(Answerable):
@@ -56,9 +72,11 @@ class Persistent(Answerable):
                     # Taken, by an attempt whose answer was lost; or timed out since.
                     self.answered = True
                     log.info("%s: the task is closed", self, extra=self.fields)
-                except PASSING as error:
+                except FINAL:
+                    raise
+                except Error as error:
                     in_doubt = in_doubt or _in_doubt(error)
-                    self.reports.ails(self, error)
+                    self.reports.ails(self, error, self.fields)
                     await asyncio.sleep(backoff.pause())
                     continue
                 self.reports.well(self)
@@ -142,6 +160,13 @@ class HeldDecision(Persistent, Decision):
             caller: The domain; later the instance that handles it.
             reports: Tells how answers fare.
             request: The poll, which reads further pages too.
+
+        Raises:
+            BrokenHistory: When its history does not fit together; that has been told.
         """
-        super().__init__(result, caller, request=request)
+        try:
+            super().__init__(result, caller, request=request)
+        except BrokenHistory as error:
+            telling.unreadable(error, self.fields)  # the rest of the task is known
+            raise
         self.reports = reports

@@ -9,14 +9,16 @@ Source:
 """
 
 import asyncio
+import functools
 import inspect
 import logging
 from typing import Any, NamedTuple, cast
 
 import anyio.to_thread
 
+from flowser._worker import telling
 from flowser._worker.crew import Crew, Fields
-from flowser._worker.failures import Failure, failure, reason
+from flowser._worker.failures import Failure, failure, left_behind, reason
 from flowser._worker.handlers import Handler
 from flowser._worker.heart import Heart, Pace
 from flowser._worker.held import HeldActivity
@@ -28,6 +30,9 @@ from flowser.types import Activity
 log = logging.getLogger("flowser.worker")
 
 _STOPPING = Failure("worker stopping")
+
+#: A thread cannot be interrupted: what it does, it does.
+_LEFT_BEHIND = Failure("worker stopping; the handler still runs in a thread")
 
 #: Seconds for the reply to an answer, when heartbeats say that the task is closed.
 _REPLY = 1.0
@@ -50,6 +55,10 @@ class Over(NamedTuple):
 
 
 Outcome = Completed | Canceled | Failure | Over
+
+
+def _how(outcome: Outcome) -> str:
+    return type(outcome).__name__.lower().replace("failure", "failed")
 
 
 class RunningActivity:
@@ -76,9 +85,11 @@ class RunningActivity:
         self._handler = handler
         self._slot = slot
         self._crew = crew
-        self._heart = Heart(task, pace, self, crew.heartbeats, crew.help)
+        spawn = functools.partial(crew.help, running=self)
+        self._heart = Heart(task, pace, self, crew.heartbeats, spawn)
         self._asyncio_task: asyncio.Task[Any] | None = None
         self._handling = False
+        self._in_thread = False
         self._told = False  # whether the handler was cancelled
         self._cancel_requested = False
         self._stopping = False
@@ -96,7 +107,13 @@ class RunningActivity:
         self._asyncio_task = asyncio.current_task()
         self._heart.start()
         try:
-            outcome = await self._handled()
+            try:
+                outcome = await self._handled()
+            except GeneratorExit as error:
+                # One that a future brings closes all coroutines but this one.
+                if left_behind(self._asyncio_task):
+                    raise
+                outcome = self._failed(error)
             if not self._given_up:
                 await self._answer(outcome)
         except asyncio.CancelledError:
@@ -113,7 +130,7 @@ class RunningActivity:
 
     async def _handled(self) -> Outcome:
         if self._stopping:
-            return _STOPPING
+            return self._stopped()
         if self._handler is None:
             kind = self._task.activity_type
             words = f"unknown activity type: {kind.name} {kind.version} has no handler"
@@ -124,13 +141,14 @@ class RunningActivity:
             text = self._task.dumps(await self._call(self._handler))
         except asyncio.CancelledError as error:
             outcome = self._let_go(error)
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
-            outcome = self._failed(error)
         except (SystemExit, KeyboardInterrupt) as error:
+            outcome = failure(error)
+            telling.exits(error, self.fields)
+            self._crew.exit()
+        except GeneratorExit:
+            raise
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
             outcome = self._failed(error)
-            message = "%r in a handler: the worker stops"
-            log.critical(message, error, extra=self.fields)
-            self._crew.stop()
         else:
             outcome = Completed(text)
         finally:
@@ -146,12 +164,17 @@ class RunningActivity:
         instance.task = self._task
         if not handler.threaded:
             return await instance.run(self._task.input)
-        result = await anyio.to_thread.run_sync(
-            instance.run,
-            self._task.input,
-            limiter=self._crew.threads,
-            abandon_on_cancel=True,
-        )
+        given = self._task.input
+        self._in_thread = True  # and still, if this is cancelled
+        try:
+            result = await anyio.to_thread.run_sync(
+                instance.run,
+                given,
+                limiter=self._crew.threads,
+                abandon_on_cancel=True,
+            )
+        finally:
+            self._in_thread = self._told
         return await result if inspect.isawaitable(result) else result
 
     def _let_go(self, error: BaseException) -> Outcome:
@@ -159,7 +182,12 @@ class RunningActivity:
             return Over()
         if self._cancel_requested:
             return Canceled(self._task.details)
-        return _STOPPING if self._stopping else self._failed(error)
+        if self._stopping or cast("asyncio.Task[Any]", self._asyncio_task).cancelling():
+            return self._stopped()  # or by the host, which ends all its tasks
+        return self._failed(error)
+
+    def _stopped(self) -> Failure:
+        return _LEFT_BEHIND if self._in_thread else _STOPPING
 
     def _failed(self, error: BaseException) -> Failure:
         told = failure(error)
@@ -174,38 +202,36 @@ class RunningActivity:
     # -- the answer --
 
     async def _answer(self, outcome: Outcome) -> None:
-        how = type(outcome).__name__.lower().replace("failure", "failed")
+        how = _how(outcome)
         try:
             if not self._task.answered:
-                await self._send(outcome)
+                how = await self._send(outcome)
         except UnknownResourceFault as fault:
-            self._tell_over(str(fault))
+            telling.closed(fault, self.fields)
             how = "over"
         except Error as error:
-            message = "SWF refuses the answer, and will time the task out: %s"
-            log.error(message, error, extra=self.fields)  # noqa: TRY400 - no bug
+            telling.refused(error, self.fields)
             how = "refused"
         self._count(how)
 
     def _count(self, how: str) -> None:
         self._crew.counts[f"activities {how}"] += 1
 
-    async def _send(self, outcome: Outcome) -> None:
+    async def _send(self, outcome: Outcome) -> str:
+        """Send the answer, and say what it was."""
         match outcome:
             case Completed(text):
                 try:
                     await self._task.complete_with(text)
                 except InvalidArgument as error:  # too long: say so, cut nothing
-                    await self._send(self._failed(error))
+                    return await self._send(self._failed(error))
             case Canceled(details):
                 await self._task.cancel(details)
             case Failure(why, details):
                 await self._task.fail(details, why)
             case Over():
                 pass
-
-    def _tell_over(self, why: str) -> None:
-        log.info("the task was closed meanwhile: %s", why, extra=self.fields)
+        return _how(outcome)
 
     # -- told by heartbeats --
 
@@ -218,7 +244,7 @@ class RunningActivity:
         """Cancel the handler, or the answer, for SWF takes none."""
         if self._task.answered and not self._task.answering:
             return  # by us: the heartbeat came too late
-        self._tell_over(why)
+        telling.closed(why, self.fields)
         self._over = True
         if self._task.answering:  # it may be that which closed the task
             loop = asyncio.get_running_loop()
@@ -258,8 +284,8 @@ class RunningActivity:
         log.error("the handler does not let go", extra=self.fields)
         self._given_up = True
         self._heart.stop()
-        stopped = Canceled(self._task.details) if self._cancel_requested else _STOPPING
-        await self._answer(stopped)
+        wanted = self._cancel_requested
+        await self._answer(Canceled(self._task.details) if wanted else self._stopped())
 
     @property
     def unanswered(self) -> bool:

@@ -5,14 +5,12 @@ Source:
 """
 
 import asyncio
-import functools
 import logging
-import os
-import socket
 from collections.abc import Awaitable, Iterator
 from typing import Any, NamedTuple
 
 from flowser import requests, results, shapes
+from flowser._polling import activity_poll, decision_poll, identity
 from flowser._worker.crew import Crew, Fields
 from flowser._worker.deciding import OnDecisionError, RunningDecision
 from flowser._worker.handlers import Handlers
@@ -89,7 +87,7 @@ class Serving:
         self._decides = decides
         self._settings = settings
         self._crew = crew
-        self._identity = (settings.identity or domain.identity or _identity())[:256]
+        self._identity = (settings.identity or domain.identity or identity())[:256]
         self._paces: dict[type[Activity], Pace] = {}
         self._unknown: set[shapes.ActivityType | shapes.WorkflowType] = set()
 
@@ -138,17 +136,13 @@ class Serving:
                 slots=Slots(threads, places) if threaded else Slots(places),
                 poll=self._poll_activity,
                 receive=self._receive_activity,
+                hopeless=self._crew.cannot_poll,
                 wanted=self._settings.activity_pollers,
             )
 
     def _poll_activity(self, name: str) -> Awaitable[results.ActivityTask]:
-        return self._domain.call(
-            requests.PollForActivityTask(
-                domain=self._domain.name,
-                task_list=shapes.TaskList(name=name),
-                identity=self._identity,
-            )
-        )
+        poll = activity_poll(self._domain.name, name, self._identity)
+        return self._domain.call(poll)
 
     def _receive_activity(
         self, result: results.ActivityTask, name: str, slot: Slot
@@ -178,16 +172,12 @@ class Serving:
                 slots=Slots(places),
                 poll=self._poll_decision,
                 receive=self._receive_decision,
+                hopeless=self._crew.cannot_poll,
                 wanted=self._settings.decision_pollers,
             )
 
     def _decision_poll(self, name: str) -> requests.PollForDecisionTask:
-        return requests.PollForDecisionTask(
-            domain=self._domain.name,
-            task_list=shapes.TaskList(name=name),
-            identity=self._identity,
-            reverse_order=True,
-        )
+        return decision_poll(self._domain.name, name, self._identity)
 
     def _poll_decision(self, name: str) -> Awaitable[results.DecisionTask]:
         return self._domain.call(self._decision_poll(name))
@@ -198,8 +188,9 @@ class Serving:
         request, reports = self._decision_poll(name), self._crew.reports
         try:
             task = HeldDecision(result, self._domain, reports, request)
-        except BrokenHistory as error:
-            self._drop(result, error, slot)
+        except BrokenHistory:
+            self._crew.counts["decisions dropped"] += 1
+            slot.free()
             return
         kind = result.workflow_type
         handler = self._decides.get(kind.name, kind.version)
@@ -211,21 +202,6 @@ class Serving:
             return
         on_error = self._settings.on_decision_error
         self._crew.run(RunningDecision(task, handler, on_error, slot, self._crew))
-
-    def _drop(
-        self, result: results.DecisionTask, error: BrokenHistory, slot: Slot
-    ) -> None:
-        fields = {
-            "domain": self._domain.name,
-            "workflow_id": result.workflow_execution.workflow_id,
-            "run_id": result.workflow_execution.run_id,
-            "type": f"{result.workflow_type.name} {result.workflow_type.version}",
-            "activity_id": None,
-        }
-        message = "the history cannot be read, SWF will time the task out: %s"
-        log.warning(message, error, extra=fields)
-        self._crew.counts["decisions dropped"] += 1
-        slot.free()
 
     def _tell_unknown(
         self,
@@ -240,9 +216,3 @@ class Serving:
             message = "%s; it is %s %s on the task list %s"
             words = outlook, kind.name, kind.version, task_list
             log.error(message, *words, extra=fields)
-
-
-@functools.cache
-def _identity() -> str:
-    """Say who polls: host and process, as histories of other SDKs show."""
-    return f"{socket.gethostname()}:{os.getpid()}"
