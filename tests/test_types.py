@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from flowser import requests, shapes
+from flowser._settings import priority
 from flowser.decisions import Decision, wrapped
 from flowser.exceptions import (
     InvalidArgument,
     SerializationError,
     WorkflowExecutionAlreadyStartedFault,
 )
-from flowser.types import RunOptions, Type, Workflow, priority
+from flowser.types import RunOptions, Type, Workflow
 from tests.declared import (
     Album,
     Photos,

@@ -9,9 +9,10 @@ from typing import Any, Self
 from flowser import decisions as swf
 from flowser import serializing
 from flowser._answers import Answerable
+from flowser._settings import checked
 from flowser.exceptions import InvalidArgument
 from flowser.limits import Duration, duration
-from flowser.types import Activity, Workflow, checked
+from flowser.types import Activity, Workflow
 
 
 class Collecting(Answerable):

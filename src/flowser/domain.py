@@ -23,6 +23,7 @@ from flowser import requests, results, serializing, shapes, wire
 from flowser._backoff import Backoff
 from flowser._boto import wire_of
 from flowser._polling import PASSING, Health, activity_poll, decision_poll
+from flowser._settings import checked
 from flowser.administration import registration_status
 from flowser.exceptions import (
     BrokenHistory,
@@ -33,7 +34,7 @@ from flowser.executions import WorkflowExecution
 from flowser.registration import Registering
 from flowser.tasks import Activity, Decision
 from flowser.types import Activity as ActivityClass
-from flowser.types import Type, Workflow, checked
+from flowser.types import Type, Workflow
 from flowser.visibility import Visibility
 
 Task = TypeVar("Task", Decision, Activity)

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from flowser import requests, shapes
+from flowser._settings import priority
 from flowser.administration import Administration, AnyTypeClass
 from flowser.exceptions import (
     DomainAlreadyExistsFault,
@@ -17,7 +18,7 @@ from flowser.exceptions import (
     UnknownResourceFault,
 )
 from flowser.limits import duration
-from flowser.types import Activity, Workflow, priority
+from flowser.types import Activity, Workflow
 
 log = logging.getLogger("flowser.registration")
 

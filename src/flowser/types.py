@@ -9,24 +9,28 @@ Source:
     swf-semantics.md sections 1.5, 1.7, 3.2 and 5.
 """
 
-import inspect
-import typing
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, Unpack
 
 import msgspec
 
-from flowser import limits, requests, serializing, shapes
+from flowser import requests, serializing, shapes
+from flowser._settings import (
+    annotations_of,
+    durations,
+    either,
+    is_no_list,
+    list_of,
+    priority,
+)
 from flowser.decisions import ScheduleActivityTask, StartChildWorkflowExecution
 from flowser.exceptions import (
     InvalidArgument,
     WorkflowExecutionAlreadyStartedFault,
 )
 from flowser.executions import DomainLike, WorkflowExecution
-from flowser.limits import Duration, duration
-
-T = TypeVar("T", bound="Type")
+from flowser.limits import Duration
 
 
 class Type:
@@ -163,23 +167,11 @@ class Type:
         run = getattr(object.__new__(cls), "run", None)
         annotated = (Any, Any)
         if run is not None and None in (cls.input_type, cls.result_type):
-            annotated = _annotated(f"{cls.__name__}.run", run)
+            annotated = annotations_of(f"{cls.__name__}.run", run)
         return (
             annotated[0] if cls.input_type is None else cls.input_type,
             annotated[1] if cls.result_type is None else cls.result_type,
         )
-
-
-def _annotated(name: str, run: Any) -> tuple[Any, Any]:
-    """Read the annotations of a handler's parameter and of what it returns."""
-    try:
-        hints = typing.get_type_hints(run)
-    except Exception as error:  # annotations are code: anything may come of it
-        problem = f"has an annotation that cannot be resolved: {error}"
-        remedy = "import it at run time, or set input_type and result_type"
-        raise InvalidArgument(name, problem, remedy) from error
-    parameter = next(iter(inspect.signature(run).parameters), "")
-    return hints.get(parameter, Any), hints.get("return", Any)
 
 
 class Activity(Type):
@@ -252,9 +244,9 @@ class Activity(Type):
             activity_id=cls.id_of(input) if activity_id is None else activity_id,
             control=control,
             input=cls.dump(input),
-            task_list=_list_of(cls, task_list),
+            task_list=list_of(cls, task_list),
             task_priority=priority(task_priority, cls.task_priority),
-            **_durations(cls, given),
+            **durations(cls, given),
         )
 
     @classmethod
@@ -409,69 +401,15 @@ class Workflow(Type):
             "task_start_to_close_timeout": given.get("task_start_to_close_timeout"),
         }
         return {
-            "child_policy": _either(given.get("child_policy"), cls.child_policy),
-            "lambda_role": _either(given.get("lambda_role"), cls.lambda_role),
-            "tag_list": tags if _is_no_list(tags) else tuple(tags or ()),
-            "task_list": _list_of(cls, given.get("task_list")),
+            "child_policy": either(given.get("child_policy"), cls.child_policy),
+            "lambda_role": either(given.get("lambda_role"), cls.lambda_role),
+            "tag_list": tags if is_no_list(tags) else tuple(tags or ()),
+            "task_list": list_of(cls, given.get("task_list")),
             "task_priority": priority(given.get("task_priority"), cls.task_priority),
-            **_durations(cls, timeouts),
+            **durations(cls, timeouts),
         }
 
     @classmethod
     def workflow_type(cls) -> shapes.WorkflowType:
         """Name this type as SWF does."""
         return shapes.WorkflowType(name=cls.name, version=cls.version)
-
-
-def checked(t: Any, base: type[T], argument: str) -> type[T]:
-    """Refuse what is no type, or has no name, version or task list.
-
-    Raises:
-        InvalidArgument: Naming what is missing.
-    """
-    if not (isinstance(t, type) and issubclass(t, base)):
-        remedy = f"pass a subclass of flowser.types.{base.__name__}, the class itself"
-        raise InvalidArgument(argument, f"is {t!r}", remedy)
-    for name in ("name", "version", "task_list"):
-        if not isinstance(getattr(t, name, None), str):
-            attribute = f"{t.__name__}.{name}"
-            raise InvalidArgument(attribute, "is missing", "set it to a string")
-    serializer = t.serializer
-    if not isinstance(serializer, serializing.Serializer | None):
-        problem = f"is {serializer!r}"
-        remedy = "give an object that has dumps and loads"
-        raise InvalidArgument(f"{t.__name__}.serializer", problem, remedy)
-    found: type[T] = t
-    return found
-
-
-def _either(given: Any, default: Any) -> Any:
-    """Choose what was given, also when it is empty: the limits tell of that."""
-    return default if given is None else given
-
-
-def _list_of(cls: type[Type], given: str | None) -> shapes.TaskList:
-    return shapes.TaskList(name=_either(given, cls.task_list))
-
-
-def _is_no_list(tags: object) -> bool:
-    """Tell what the check of limits is to see as it is: nothing, or a wrong value."""
-    return isinstance(tags, str) or not isinstance(tags, Iterable)
-
-
-def _durations(
-    cls: type[Type], given: Mapping[str, Duration | None]
-) -> dict[str, str | None]:
-    """Write durations, the class's where none is given."""
-    return {
-        name: duration(getattr(cls, name) if value is None else value, name)
-        for name, value in given.items()
-    }
-
-
-def priority(
-    value: int | str | None, default: int | str | None = None
-) -> limits.Priority | None:
-    """Write a task priority as SWF does."""
-    value = default if value is None else value
-    return None if value is None else str(value)

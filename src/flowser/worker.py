@@ -18,6 +18,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import anyio
 
+from flowser._settings import checked
 from flowser._worker.crew import Crew, log
 from flowser._worker.handlers import Handlers
 from flowser._worker.pollers import TaskList, pollers_of
@@ -25,7 +26,7 @@ from flowser._worker.serving import Serving, Settings
 from flowser._worker.signals import handled
 from flowser._worker.watchdog import Watchdog
 from flowser.domain import Domain
-from flowser.types import Activity, Workflow, checked
+from flowser.types import Activity, Workflow
 
 F = TypeVar("F", bound=Callable[..., Any])
 

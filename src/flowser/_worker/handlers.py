@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flowser import limits
+from flowser._settings import checked
 from flowser.exceptions import InvalidArgument
-from flowser.types import Activity, Type, Workflow, checked
+from flowser.types import Activity, Type, Workflow
 
 T = TypeVar("T", bound=Type)
 

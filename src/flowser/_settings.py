@@ -1,0 +1,82 @@
+"""What the classes of types say, checked and resolved.
+
+Source:
+    swf-semantics.md sections 1.5 and 5.2.
+"""
+
+import inspect
+import typing
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+from flowser import limits, serializing, shapes
+from flowser.exceptions import InvalidArgument
+from flowser.limits import Duration, duration
+
+T = TypeVar("T")
+
+
+def checked(t: Any, base: type[T], argument: str) -> type[T]:
+    """Refuse what is no type, or has no name, version or task list.
+
+    Raises:
+        InvalidArgument: Naming what is missing.
+    """
+    if not (isinstance(t, type) and issubclass(t, base)):
+        remedy = f"pass a subclass of flowser.types.{base.__name__}, the class itself"
+        raise InvalidArgument(argument, f"is {t!r}", remedy)
+    for name in ("name", "version", "task_list"):
+        if not isinstance(getattr(t, name, None), str):
+            attribute = f"{t.__name__}.{name}"
+            raise InvalidArgument(attribute, "is missing", "set it to a string")
+    serializer = getattr(t, "serializer", None)
+    if not isinstance(serializer, serializing.Serializer | None):
+        problem = f"is {serializer!r}"
+        remedy = "give an object that has dumps and loads"
+        raise InvalidArgument(f"{t.__name__}.serializer", problem, remedy)
+    found: type[T] = t
+    return found
+
+
+def either(given: Any, default: Any) -> Any:
+    """Choose what was given, also when it is empty: the limits tell of that."""
+    return default if given is None else given
+
+
+def list_of(cls: type[Any], given: str | None) -> shapes.TaskList:
+    return shapes.TaskList(name=either(given, cls.task_list))
+
+
+def is_no_list(tags: object) -> bool:
+    """Tell what the check of limits is to see as it is: nothing, or a wrong value."""
+    return isinstance(tags, str) or not isinstance(tags, Iterable)
+
+
+def durations(
+    cls: type[Any], given: Mapping[str, Duration | None]
+) -> dict[str, str | None]:
+    """Write durations, the class's where none is given."""
+    return {
+        name: duration(getattr(cls, name) if value is None else value, name)
+        for name, value in given.items()
+    }
+
+
+def priority(
+    value: int | str | None, default: int | str | None = None
+) -> limits.Priority | None:
+    """Write a task priority as SWF does."""
+    value = default if value is None else value
+    return None if value is None else str(value)
+
+
+def annotations_of(name: str, run: Any) -> tuple[Any, Any]:
+    """Read the annotations of a handler's parameter and of what it returns."""
+    try:
+        hints = typing.get_type_hints(run)
+    except Exception as error:  # annotations are code: anything may come of it
+        problem = f"has an annotation that cannot be resolved: {error}"
+        remedy = "import it at run time, or set input_type and result_type"
+        raise InvalidArgument(name, problem, remedy) from error
+    parameter = next(iter(inspect.signature(run).parameters), "")
+    return hints.get(parameter, Any), hints.get("return", Any)
