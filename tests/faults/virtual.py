@@ -69,6 +69,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _back(self, _: object) -> None:
         self._jumping.threads -= 1
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """Wait for all threads; the clock waits for them, whatever the time-out is."""
+        self._jumping.threads += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._jumping.threads -= 1
+
 
 def virtual(
     test: Callable[P, Coroutine[Any, Any, None]],
