@@ -11,6 +11,7 @@ from typing import Any
 from flowser import requests
 from flowser.exceptions import TaskAlreadyAnswered, UnknownResourceFault
 from flowser.executions import Caller, DomainLike
+from flowser.types import Type
 
 log = logging.getLogger("flowser.tasks")
 
@@ -33,6 +34,24 @@ class Answerable(abc.ABC):
         """The domain of the task."""
         domain: DomainLike = self.caller.domain
         return domain
+
+    def dumps(self, result: Any) -> str | None:
+        """Write a result as it will be sent; None is no result.
+
+        Raises:
+            SerializationError: When it cannot be written.
+        """
+        if isinstance(self.caller, Type):
+            return self.caller.dumps(result)
+        return None if result is None else self.domain.serializer.dumps(result)
+
+    def _load_input(self, text: str | None) -> Any:
+        """Read an input as the type says, or as the domain's serializer does."""
+        if text is None:
+            return None
+        if isinstance(self.caller, Type):
+            return self.caller.load_input(text)
+        return self.domain.serializer.loads(text)
 
     @property
     @abc.abstractmethod

@@ -30,7 +30,7 @@ def checked(t: Any, base: type[T], argument: str) -> type[T]:
             attribute = f"{t.__name__}.{name}"
             raise InvalidArgument(attribute, "is missing", "set it to a string")
     serializer = getattr(t, "serializer", None)
-    if not isinstance(serializer, serializing.Serializer | None):
+    if serializer is not None and not isinstance(serializer, serializing.Serializer):
         problem = f"is {serializer!r}"
         remedy = "give an object that has dumps and loads"
         raise InvalidArgument(f"{t.__name__}.serializer", problem, remedy)

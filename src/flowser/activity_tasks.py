@@ -12,7 +12,6 @@ from typing import Any
 from flowser import limits, requests, results, shapes, wire
 from flowser._answers import Answerable
 from flowser.executions import Caller, WorkflowExecution
-from flowser.types import Type
 
 _current: ContextVar["Activity"] = ContextVar("flowser.activity")
 
@@ -90,11 +89,7 @@ class Activity(Answerable):
         Raises:
             SerializationError: When it is no such object.
         """
-        if self._input is None:
-            return None
-        if isinstance(self.caller, Type):
-            return self.caller.load_input(self._input)
-        return self.domain.serializer.loads(self._input)
+        return self._load_input(self._input)
 
     @property
     def fields(self) -> dict[str, str | None]:
@@ -106,16 +101,6 @@ class Activity(Answerable):
             "type": f"{self.activity_type.name} {self.activity_type.version}",
             "activity_id": self.activity_id,
         }
-
-    def dumps(self, result: Any) -> str | None:
-        """Write a result as it will be sent; None is no result.
-
-        Raises:
-            SerializationError: When it cannot be written.
-        """
-        if isinstance(self.caller, Type):
-            return self.caller.dumps(result)
-        return None if result is None else self.domain.serializer.dumps(result)
 
     async def complete(self, result: Any = None) -> None:
         """Answer that the work is done.

@@ -184,7 +184,7 @@ class Administration(Calling):
             maximum_page_size=page_size or None,
             reverse_order=reverse or None,
         )
-        async for page in pages(self, request):
+        async for page in pages(self.call, request):
             for info in page.type_infos:
                 yield info
 
@@ -207,7 +207,7 @@ class Administration(Calling):
             maximum_page_size=page_size or None,
             reverse_order=reverse or None,
         )
-        async for page in pages(self, request):
+        async for page in pages(self.call, request):
             for info in page.type_infos:
                 yield info
 

@@ -21,7 +21,7 @@ from flowser.exceptions import BrokenHistory, InvalidArgument
 from flowser.executions import Caller, WorkflowExecution, loads_of
 from flowser.history import Filtered, History
 from flowser.limits import Duration, duration
-from flowser.types import RunOptions, Type, Workflow
+from flowser.types import RunOptions, Workflow
 
 
 class Decision(Collecting):
@@ -151,14 +151,7 @@ class Decision(Collecting):
         """Read the start input, once."""
         if not self._start_input:
             started = await self._started()
-            text = started.input
-            if text is None:
-                value = None
-            elif isinstance(self.caller, Type):
-                value = self.caller.load_input(text)
-            else:
-                value = self.domain.serializer.loads(text)
-            self._start_input.append(value)
+            self._start_input.append(self._load_input(started.input))
         return self._start_input[0]
 
     async def _started(self) -> WorkflowExecutionStarted:
@@ -291,10 +284,7 @@ class Decision(Collecting):
             result: Any object that the serializer can write; None for none.
             context: The execution context to leave behind, at most 32,768 characters.
         """
-        if isinstance(self.caller, Type):
-            text = self.caller.dumps(result)
-        else:
-            text = None if result is None else self.domain.serializer.dumps(result)
+        text = self.dumps(result)
         await self._close(decisions.CompleteWorkflowExecution(result=text), context)
 
     async def _close(

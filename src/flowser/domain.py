@@ -6,6 +6,7 @@ Source:
 
 import asyncio
 import contextlib
+import functools
 import logging
 from collections.abc import (
     AsyncGenerator,
@@ -16,8 +17,6 @@ from collections.abc import (
     Iterator,
 )
 from typing import Any, Literal, TypeVar
-
-import msgspec
 
 from flowser import requests, results, serializing, shapes, wire
 from flowser._backoff import Backoff
@@ -35,7 +34,7 @@ from flowser.registration import Registering
 from flowser.tasks import Activity, Decision
 from flowser.types import Activity as ActivityClass
 from flowser.types import Type, Workflow
-from flowser.visibility import Visibility
+from flowser.visibility import Visibility, pages
 
 Task = TypeVar("Task", Decision, Activity)
 
@@ -353,10 +352,6 @@ async def list_domains(
         maximum_page_size=page_size or None,
         reverse_order=reverse or None,
     )
-    while True:
-        page = await wire.send(line, request)
+    async for page in pages(functools.partial(wire.send, line), request):
         for info in page.domain_infos:
             yield info
-        if not page.next_page_token:
-            return
-        request = msgspec.structs.replace(request, next_page_token=page.next_page_token)

@@ -4,7 +4,7 @@ Source:
     swf-semantics.md section 7.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -22,15 +22,17 @@ R = TypeVar("R", bound=shapes.Shape)
 TypeFilter = type[Workflow] | str | shapes.WorkflowType
 
 
-async def pages(domain: Calling, request: requests.Request[R]) -> AsyncIterator[R]:
+async def pages(
+    call: Callable[[requests.Request[R]], Awaitable[R]], request: requests.Request[R]
+) -> AsyncIterator[R]:
     """Give the pages of a listing, each asked for when it is needed.
 
     Args:
-        domain: Where to ask.
+        call: Sends a request: a domain's ``call``, say.
         request: The listing, as its first page is asked for.
     """
     while True:
-        page = await domain.call(request)
+        page = await call(request)
         yield page
         token = getattr(page, "next_page_token", None)
         if not token:
@@ -78,7 +80,7 @@ class Visibility(Calling):
             reverse_order=reverse or None,
             **_filters(type, tag, workflow_id),
         )
-        async for page in pages(self, request):
+        async for page in pages(self.call, request):
             for info in page.execution_infos:
                 yield info
 
@@ -147,7 +149,7 @@ class Visibility(Calling):
             **_spans(started_after, started_before, closed_after, closed_before),
             **_filters(type, tag, workflow_id, status),
         )
-        async for page in pages(self, request):
+        async for page in pages(self.call, request):
             for info in page.execution_infos:
                 yield info
 
