@@ -5,6 +5,7 @@ which run over this session and over aiobotocore's.
 """
 
 import inspect
+from typing import Any
 
 import pytest
 from aiobotocore.httpsession import AIOHTTPSession
@@ -19,7 +20,7 @@ KEYS = ("key", "secret", None)
 
 
 async def test_request_arrives_as_it_was_prepared(scripted: ScriptedSwf) -> None:
-    headers = {
+    headers: Any = {  # botocore stubs, where there are any, ask for its own class
         "X-Amz-Target": "SimpleWorkflowService.ListDomains",
         "Content-Type": "application/x-amz-json-1.0",
     }
@@ -27,7 +28,7 @@ async def test_request_arrives_as_it_was_prepared(scripted: ScriptedSwf) -> None
     prepared = AWSPreparedRequest(
         "POST",
         url,
-        headers,  # type: ignore[arg-type]
+        headers,
         b"{}",
         stream_output=True,
     )
