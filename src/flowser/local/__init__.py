@@ -1,0 +1,1 @@
+"""A local SWF, for development and tests; production is AWS SWF itself."""

@@ -1,0 +1,1 @@
+"""The engine: a pure state machine of SWF. Decide, then evolve."""
