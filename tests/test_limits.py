@@ -164,6 +164,16 @@ def test_duration_of_another_kind_is_refused(value: Any) -> None:
         limits.duration(value, "heartbeat_timeout")
 
 
+def test_annotation_is_taken_apart_into_a_type_and_its_rules() -> None:
+    assert limits.bare(limits.Name | None) == (str, (limits.Identifier(),))
+    kind, rules = limits.bare(limits.TagList | None)
+    assert kind == tuple[limits.Tag, ...]
+    assert [type(rule) for rule in rules] == [limits.Most]
+    policy = limits.OneOf(shapes.ChildPolicy)
+    assert limits.bare(shapes.ChildPolicy | None) == (shapes.ChildPolicy, (policy,))
+    assert limits.bare(shapes.TaskList) == (shapes.TaskList, ())
+
+
 @given(st.integers(0, 99_999_999))
 def test_every_int_of_eight_digits_is_a_duration_that_swf_takes(seconds: int) -> None:
     written = limits.duration(seconds, "a")

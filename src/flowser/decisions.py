@@ -168,12 +168,16 @@ class Wrapped(msgspec.Struct, frozen=True, kw_only=True, tag_field="decisionType
     attributes: Decision
 
 
+def member(decision_type: str) -> str:
+    """Name the member that holds a decision's attributes on the wire."""
+    return f"{decision_type[0].lower()}{decision_type[1:]}DecisionAttributes"
+
+
 def _wrapper(decision: type[Decision]) -> type[Wrapped]:
     name = decision.__name__
-    member = f"{name[0].lower()}{name[1:]}DecisionAttributes"
     made = msgspec.defstruct(
         f"Wrapped{name}",
-        [("attributes", decision, msgspec.field(name=member))],
+        [("attributes", decision, msgspec.field(name=member(name)))],
         bases=(Wrapped,),
         module=__name__,
         tag=name,

@@ -160,29 +160,33 @@ RetentionDays = Annotated[str, Number(0, 90, unit="days")]
 Priority = Annotated[str, Number(-(2**31), 2**31 - 1, unlimited=False, unit="numbers")]
 
 
-class _Most(NamedTuple):
+class Most(NamedTuple):
     """At most so many items in a list."""
 
     items: int
     remedy: str
 
     def __call__(self, value: Any, /) -> tuple[str, str] | None:
+        """Judge the number of items."""
         if len(value) <= self.items:
             return None
         return f"has {len(value)} items; SWF takes {self.items}", self.remedy
 
 
-class _PageSize(NamedTuple):
+class Size(NamedTuple):
+    """How many items a page may have."""
+
     maximum: int = 1_000
 
     def __call__(self, value: Any, /) -> tuple[str, str] | None:
+        """Judge the number."""
         if type(value) is int and 0 <= value <= self.maximum:
             return None
         return f"is {value!r}", f"choose 0 to {self.maximum:,} items a page"
 
 
-PageSize = Annotated[int, _PageSize()]
-TagList = Annotated[tuple[Tag, ...], _Most(5, "keep the five that you filter by")]
+PageSize = Annotated[int, Size()]
+TagList = Annotated[tuple[Tag, ...], Most(5, "keep the five that you filter by")]
 
 
 def duration(value: Duration | None, argument: str) -> str | None:
@@ -245,6 +249,24 @@ def check_value(annotation: Any, value: Any, argument: str) -> None:
         step(value, argument)
 
 
+@functools.cache
+def bare(hint: Any) -> tuple[Any, tuple[Rule, ...]]:
+    """Take an annotation apart.
+
+    Returns:
+        The type without None, such as ``tuple[Tag, ...]`` or a shape; and its rules.
+    """
+    origin = typing.get_origin(hint)
+    arguments = typing.get_args(hint)
+    if origin is Annotated:
+        kind, rules = bare(arguments[0])
+        return kind, (*rules, *arguments[1:])
+    if origin in {types.UnionType, typing.Union}:
+        (some,) = (part for part in arguments if part is not types.NoneType)
+        return bare(some)
+    return hint, (OneOf(hint),) if _is(hint, StrEnum) else ()
+
+
 _Step = Callable[[Any, str], None]
 
 
@@ -261,23 +283,20 @@ def _plan(shape: type[msgspec.Struct]) -> tuple[tuple[str, bool, list[_Step]], .
 
 def _steps(hint: Any) -> list[_Step]:
     """Turn an annotation into the checks it stands for."""
-    origin = typing.get_origin(hint)
-    arguments = typing.get_args(hint)
-    if origin is Annotated:
-        return [*_steps(arguments[0]), *map(_judge, arguments[1:])]
-    if origin in {types.UnionType, typing.Union}:
-        return [step for part in arguments for step in _steps(part)]
-    if origin is tuple:
-        return [functools.partial(_check_items, _steps(arguments[0]))]
-    return _class_steps(hint) if isinstance(hint, type) else []
+    kind, rules = bare(hint)
+    return [*_kind_steps(kind), *map(_judge, rules)]
 
 
-def _class_steps(kind: type) -> list[_Step]:
-    if issubclass(kind, msgspec.Struct):
+def _kind_steps(kind: Any) -> list[_Step]:
+    if typing.get_origin(kind) is tuple:
+        return [functools.partial(_check_items, _steps(typing.get_args(kind)[0]))]
+    if _is(kind, msgspec.Struct):
         return [functools.partial(_check_shape, kind)]
-    if issubclass(kind, StrEnum):
-        return [_judge(OneOf(kind))]
     return [_judge(_boolean)] if kind is bool else []
+
+
+def _is(kind: Any, parent: type) -> bool:
+    return isinstance(kind, type) and issubclass(kind, parent)
 
 
 def _judge(rule: Rule) -> _Step:
