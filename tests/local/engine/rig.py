@@ -102,9 +102,9 @@ class Rig:
         self.archive = NaiveArchive()
         self.facts: list[facts.Fact] = []
         self.answers: dict[Parked, dict[str, Any]] = {}
-        self.engine = Engine(
-            self.archive, key=b"k" * 32, entropy=random.Random(1).randbytes, **options
-        )
+        self.options = options
+        self.random = random.Random(1)
+        self.engine = self._made()
         common: dict[str, Any] = {"region": REGION, "domain": DOMAIN, "at": START}
         for fact in (
             facts.DomainRegistered(**common, retention="1"),
@@ -137,6 +137,25 @@ class Rig:
             self.facts.append(fact)
             self.engine.fold(fact)
         self.engine.resume(self.now, 0)
+
+    def _made(self) -> Engine:
+        return Engine(
+            self.archive,
+            key=b"k" * 32,
+            entropy=self.random.randbytes,
+            **self.options,
+        )
+
+    def restart(self) -> None:
+        """Begin again with what a store gives back: what tells of what is open."""
+        closed = {f.run for f in self.facts if isinstance(f, facts.RunClosed)}
+        runs = [f.run for f in self.facts if isinstance(f, facts.RunOpened)]
+        self.engine = self._made()
+        for fact in self.facts:
+            if getattr(fact, "run", 0) not in closed:
+                self.engine.fold(fact)
+        self.engine.resume(self.now, max(runs, default=0))
+        self.take()
 
     def send(self, request: requests.Request[Any], caller: object = None) -> Any:
         """Call, store the facts, and read the answer."""

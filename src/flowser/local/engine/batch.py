@@ -16,14 +16,16 @@ class Batch:
         world: Where they are applied.
         run: Whose decider made them.
         id: The event DecisionTaskCompleted, which all their events name.
+        children: How many children are to be started when the batch is over.
     """
 
-    __slots__ = ("id", "run", "world")
+    __slots__ = ("children", "id", "run", "world")
 
     def __init__(self, world: World, run: Run, id: int) -> None:
         self.world = world
         self.run = run
         self.id = id
+        self.children = 0
 
     @property
     def domain(self) -> Domain:

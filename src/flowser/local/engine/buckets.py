@@ -88,7 +88,8 @@ class Bucket:
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
-        self._full_at = 0.0
+        # In fractions of a millisecond of which a token takes a thousand to come back.
+        self._full_at = 0
 
     def take(self, now: int) -> bool:
         """Take a token; tell whether there was one.
@@ -96,9 +97,9 @@ class Bucket:
         Args:
             now: Milliseconds.
         """
-        each = 1000 / self._rate.refill
-        full_at = max(self._full_at, now) + each
-        if full_at - now > self._rate.size * each:
+        at = now * self._rate.refill
+        full_at = max(self._full_at, at) + 1000
+        if full_at - at > self._rate.size * 1000:
             return False
         self._full_at = full_at
         return True

@@ -19,20 +19,24 @@ def enqueue(
     if queue is None:
         queue = state.queues[key] = Queue(key)
     task.queue = queue
-    task.place = queue.tasks.put(-int(priority or 0), task)
-    state.touched[key] = queue
+    # One number, so that restarts find the order again: priority, then time.
+    order = (-int(priority or 0) << 48) + task.scheduled_at
+    task.place = queue.tasks.put(order, task)
+    state.touched[key] = None
 
 
-def dequeue(task: Task) -> None:
-    """Take a task from its list."""
+def dequeue(state: State, task: Task) -> None:
+    """Take a task from its list; a list with nothing on it is none."""
     if task.queue is not None:
         task.queue.tasks.discard(task.place)
+        if not task.queue.tasks:
+            del state.queues[task.queue.key]
         task.queue = task.place = None
 
 
 def stop(state: State, task: Task) -> None:
     """Take a task from its list, and stop its clocks."""
-    dequeue(task)
+    dequeue(state, task)
     for clock in task.clocks.values():
         state.deadlines.discard(clock)
     task.clocks.clear()

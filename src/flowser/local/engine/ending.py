@@ -29,11 +29,6 @@ def end(world: World, run: Run, attributes: e.Attributes) -> None:
         world.effects.append(lambda: _apply(world, run, policy))
 
 
-def execution(run: Run) -> shapes.WorkflowExecution:
-    """Name a run by its two ids."""
-    return shapes.WorkflowExecution(workflow_id=run.workflow_id, run_id=run.run_id)
-
-
 _TELLING: dict[type[e.Attributes], tuple[type[e.Attributes], tuple[str, ...]]] = {
     e.WorkflowExecutionCompleted: (e.ChildWorkflowExecutionCompleted, ("result",)),
     e.WorkflowExecutionFailed: (
@@ -53,7 +48,7 @@ def _tell_parent(world: World, run: Run, attributes: e.Attributes) -> None:
     made, members = _TELLING[type(attributes)]
     told: dict[str, Any] = {name: getattr(attributes, name) for name in members}
     event = made(
-        workflow_execution=execution(run),
+        workflow_execution=run.execution,
         workflow_type=run.config.workflow_type,
         initiated_event_id=child.id,
         started_event_id=child.started_id,
@@ -89,7 +84,7 @@ def children(run: Run) -> list[Run]:
 def _is_child(candidate: Run, run: Run, child: Pending) -> bool:
     config = candidate.config
     return (
-        config.parent_workflow_execution == execution(run)
+        config.parent_workflow_execution == run.execution
         and config.parent_initiated_event_id == child.id
     )
 

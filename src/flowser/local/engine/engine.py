@@ -49,6 +49,9 @@ _POLLS: dict[type[requests.Request[Any]], str] = {
     requests.PollForDecisionTask: "decision",
 }
 
+#: Milliseconds after a release in which polls are held for a moment only.
+_RELEASING = 1_000
+
 #: How many runs whose retention is over are removed at a time.
 _REMOVED = 100
 
@@ -186,14 +189,14 @@ class Engine:
     def _finish(self) -> None:
         """Carry out what follows from a transition, then hand out tasks."""
         world = self._world
-        while True:
+        while world.effects or world.overlong or world.state.touched:
             while world.effects:
                 world.effects.popleft()()
-            polling.match(world)
-            if not self._ended_overlong():
-                return
+            self._end_overlong()
+            if not world.effects:
+                polling.match(world)
 
-    def _ended_overlong(self) -> bool:
+    def _end_overlong(self) -> None:
         """Terminate runs whose history is too long (section 8.1); not in a batch."""
         world = self._world
         overlong, world.overlong = world.overlong, {}
@@ -203,7 +206,6 @@ class Engine:
                     child_policy=run.config.child_policy, cause="EVENT_LIMIT_EXCEEDED"
                 )
                 end(world, run, terminated)
-        return bool(overlong)
 
     def next_deadline(self) -> int | None:
         """Tell when :meth:`advance` has something to do next; None for never."""
@@ -242,8 +244,12 @@ class Engine:
         """Let a poll go whose caller has gone."""
         self._world.leave(parked)
 
-    def release(self) -> None:
-        """Answer all polls that wait as empty: the end is near."""
+    def release(self, now: int) -> None:
+        """Answer all polls that wait as empty, and for a second hold none for long.
+
+        Those that are on their way when a worker stops are not to keep it from ending.
+        """
+        self._world.brief_until = now + _RELEASING
         for waiting in list(self._world.waiting.values()):
             for parked in list(waiting):
                 self._answer_empty(parked)

@@ -25,6 +25,9 @@ def start(world: World, request: requests.StartWorkflowExecution) -> dict[str, A
     What is wrong is looked for in the order of section 1.7.
     """
     domain = world.domain(request.domain)
+    # As for registering: not in the model, weakly attested, documented as refused.
+    if domain.deprecated:
+        raise faults.modeled("DomainDeprecatedFault", domain.name)
     type = request.workflow_type
     registered = domain.types["workflow"].get((type.name, type.version))
     named = faults.type_text("workflow", type)
@@ -157,7 +160,7 @@ def history(
 ) -> dict[str, Any]:
     """Read a page of a history, as long as it was when its first page was read."""
     found = world.any_run(world.domain(request.domain), request.execution)
-    if isinstance(found, Run):
+    if isinstance(found, Run) and found.close_status is None:
         world.throttled(found.number, "GetWorkflowExecutionHistory")
     ids = request.execution
     scope = f"history:{world.region}:{request.domain}:{ids.workflow_id}:{ids.run_id}"

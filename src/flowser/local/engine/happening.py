@@ -47,6 +47,7 @@ def _closed(state: State, run: Run, fact: Happened, a: e.Attributes) -> None:
     """
     run.close_status = waking.CLOSING[type(a)]
     run.closed_at = fact.at
+    run.cancel_requested = False  # so recorded, twice (section 6.1)
     state.deadlines.discard(run.clock)
     for task in (run.running, run.pending, *run.activities.values()):
         if task is not None:
@@ -139,7 +140,7 @@ def _activity_started(
     task = run.activities[a.scheduled_event_id]
     task.started_id = fact.id
     run.latest_activity_at = fact.at
-    clocks.dequeue(task)
+    clocks.dequeue(state, task)
     state.deadlines.discard(task.clocks.pop("activity-start", None))
     timeouts = task.attributes
     clocks.start(
@@ -167,6 +168,7 @@ def _activity_cancel_requested(
     state: State, run: Run, fact: Happened, a: e.ActivityTaskCancelRequested
 ) -> None:
     run.activity_ids[a.activity_id].cancel_requested_id = fact.id
+    run.latest_activity_at = fact.at
 
 
 def _timer_started(state: State, run: Run, fact: Happened, a: e.TimerStarted) -> None:

@@ -51,7 +51,7 @@ def _query(world: World, request: Any, *, are_open: bool) -> Query:
 
 def _milliseconds(seconds: float) -> int:
     # Far beyond what a store can compare, and beyond any run.
-    return int(max(-(2**40), min(2**40, seconds)) * 1000)
+    return round(max(-(2**40), min(2**40, seconds)) * 1000)
 
 
 def _camel(name: str) -> str:
@@ -87,7 +87,7 @@ def _list(world: World, request: Any, *, are_open: bool) -> dict[str, Any]:
         query, after=after, limit=most + 1, ascending=ascending
     )
     shown = places[:most]
-    answer: dict[str, Any] = {"executionInfos": [_info(world, each) for each in shown]}
+    answer: dict[str, Any] = {"executionInfos": _infos(world, query, shown)}
     if len(places) > most:
         answer["nextPageToken"] = world.tokens.page(
             PageToken(scope, world.now, tuple(shown[-1]))
@@ -95,12 +95,18 @@ def _list(world: World, request: Any, *, are_open: bool) -> dict[str, Any]:
     return answer
 
 
-def _info(world: World, place: Place) -> dict[str, Any]:
-    run = world.state.runs.get(place.run)
-    summary = run.summary() if run is not None else world.archive.closed(place.run)
-    if summary is None:
-        raise LookupError(f"run {place.run} is listed, and neither open nor closed")
-    return executions.info(summary)
+def _infos(world: World, query: Query, places: list[Place]) -> list[dict[str, Any]]:
+    """Describe the runs at these places.
+
+    The archive does not know yet what this call has closed: such runs are left out of
+    both lists. Lists of SWF's are no fresher (section 7).
+    """
+    found = [world.summary(place.run) for place in places]
+    return [
+        executions.info(summary)
+        for summary in found
+        if summary is not None and query.open == (summary.closed_at is None)
+    ]
 
 
 def _count(world: World, request: Any, *, are_open: bool) -> dict[str, Any]:

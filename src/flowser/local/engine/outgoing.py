@@ -12,7 +12,6 @@ from flowser import events as e
 from flowser import shapes
 from flowser.local.engine import starting
 from flowser.local.engine.batch import Batch
-from flowser.local.engine.ending import execution
 from flowser.local.engine.state import Run
 from flowser.local.engine.world import World
 
@@ -64,13 +63,13 @@ def _deliver_signal(
     signaled = e.WorkflowExecutionSignaled(
         signal_name=initiated.signal_name,
         input=initiated.input,
-        external_workflow_execution=execution(run),
+        external_workflow_execution=run.execution,
         external_initiated_event_id=id,
     )
     world.append(target, signaled)
     world.settle(target)
     done = e.ExternalWorkflowExecutionSignaled(
-        workflow_execution=execution(target), initiated_event_id=id
+        workflow_execution=target.execution, initiated_event_id=id
     )
     _answer(world, run, done)
 
@@ -120,12 +119,12 @@ def _deliver_cancel(
         _answer(world, run, failed)
         return
     requested = e.WorkflowExecutionCancelRequested(
-        external_workflow_execution=execution(run), external_initiated_event_id=id
+        external_workflow_execution=run.execution, external_initiated_event_id=id
     )
     world.append(target, requested)
     world.settle(target)
     done = e.ExternalWorkflowExecutionCancelRequested(
-        workflow_execution=execution(target), initiated_event_id=id
+        workflow_execution=target.execution, initiated_event_id=id
     )
     _answer(world, run, done)
 
@@ -159,6 +158,7 @@ def start_child(batch: Batch, decision: d.StartChildWorkflowExecution) -> None:
         lambda_role=found.lambda_role,
     )
     id = batch.append(initiated)
+    batch.children += 1
     world, run = batch.world, batch.run
     world.effects.append(lambda: _begin_child(world, run, id, initiated, found))
 
@@ -178,7 +178,7 @@ def _child_settings(  # noqa: PLR0911 - one for each cause, in order
         return starting.cause(undefined)
     if len(batch.run.children) >= quotas.open_children:
         return "OPEN_CHILDREN_LIMIT_EXCEEDED"
-    if len(batch.domain.open) >= quotas.open_executions:
+    if len(batch.domain.open) + batch.children >= quotas.open_executions:
         return "OPEN_WORKFLOWS_LIMIT_EXCEEDED"
     if not batch.allowed("StartChildWorkflowExecution"):
         return "CHILD_CREATION_RATE_EXCEEDED"
@@ -210,7 +210,7 @@ def _begin_child(
         workflow_id=initiated.workflow_id, run_id=world.run_id()
     )
     work = starting.Work(ids.workflow_id, ids.run_id, type, initiated.input, tags)
-    origin = starting.Origin(execution(run), id)
+    origin = starting.Origin(run.execution, id)
     starting.begin(world, run.domain, work, settings, origin)
     started = e.ChildWorkflowExecutionStarted(
         workflow_execution=ids, workflow_type=type, initiated_event_id=id

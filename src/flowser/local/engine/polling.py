@@ -74,16 +74,12 @@ def _activity_started(world: World, task: ActivityTask, request: Poll) -> bytes:
         "taskToken": world.tokens.task(token),
         "activityId": a.activity_id,
         "startedEventId": id,
-        "workflowExecution": _execution(run),
+        "workflowExecution": run.execution,
         "activityType": a.activity_type,
     }
     if a.input is not None:
         answer["input"] = a.input
     return _encode(answer)
-
-
-def _execution(run: Run) -> dict[str, str]:
-    return {"workflowId": run.workflow_id, "runId": run.run_id}
 
 
 def _decision_started(world: World, run: Run, task: Task, request: Any) -> bytes:
@@ -110,7 +106,7 @@ def _decision_page(
         "taskToken": world.tokens.task(token),
         "startedEventId": token.started_id,
         "previousStartedEventId": run.previous_id,
-        "workflowExecution": _execution(run),
+        "workflowExecution": run.execution,
         "workflowType": run.config.workflow_type,
         "events": [msgspec.Raw(event) for event in events],
     }
@@ -179,13 +175,18 @@ def decision_task(world: World, text: str) -> tuple[Run, DecisionTask]:
 def _run(world: World, token: TaskToken, what: str) -> Run:
     run = world.state.runs.get(token.run)
     if run is None:
-        closed = world.closed.get(token.run) or world.archive.closed(token.run)
+        closed = world.summary(token.run)
         if closed is None:
             raise _over(token, what)  # its retention is over
+        _check_region(world, closed.region)
         raise faults.unknown_run(closed.workflow_id, closed.run_id)
-    if run.domain.region != world.region:
-        raise faults.invalid_token()
+    _check_region(world, run.domain.region)
     return run
+
+
+def _check_region(world: World, region: str) -> None:
+    if region != world.region:  # a world of its own
+        raise faults.invalid_token()
 
 
 def _over(token: TaskToken, what: str) -> faults.Fault:

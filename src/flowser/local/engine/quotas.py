@@ -27,7 +27,7 @@ class Quotas(msgspec.Struct, frozen=True, kw_only=True):
     #: Seconds; a year. Executions end then, and so do tasks and timers in them.
     lifetime: int = 365 * 86_400
     #: Seconds that a poll is held, and that a page token is good for.
-    poll: int = 60
+    poll: float = 60
     page_token: int = 86_400
     #: Seconds that a Lambda function may take when the decision does not say.
     lambda_timeout: int = 900

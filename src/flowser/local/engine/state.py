@@ -10,6 +10,7 @@ Source:
 from typing import NamedTuple
 
 from flowser import events as e
+from flowser import shapes
 from flowser.local.engine.facts import Summary, TypeRegistered
 from flowser.local.engine.heaps import Entry, Heap
 from flowser.local.engine.quotas import Quotas
@@ -236,6 +237,13 @@ class Run:
         self.woken = False
 
     @property
+    def execution(self) -> shapes.WorkflowExecution:
+        """Its two ids."""
+        return shapes.WorkflowExecution(
+            workflow_id=self.workflow_id, run_id=self.run_id
+        )
+
+    @property
     def config(self) -> e.WorkflowExecutionStarted:
         """What the run was started with."""
         if self.started is None:
@@ -290,5 +298,5 @@ class State:
         self.queues: dict[QueueKey, Queue] = {}
         self.deadlines: Heap[Due] = Heap()
         self.last_run = 0
-        #: Queues that got a task since they were last looked at.
-        self.touched: dict[QueueKey, Queue] = {}
+        #: Lists that got a task since they were last looked at.
+        self.touched: dict[QueueKey, None] = {}

@@ -27,7 +27,17 @@ from flowser.local.engine.quotas import Quotas
 from flowser.local.engine.state import Domain, Queue, QueueKey, Run, State, Task
 from flowser.local.engine.tokens import Tokens
 
+#: Milliseconds that a poll is held when it comes just after all were released; long
+#: enough for clients that take a sooner answer for a fault.
+_BRIEF = 300
+
 _encode = msgspec.json.Encoder().encode
+
+#: What stands between the time of an event and its attributes, by their class.
+_MIDDLES: dict[type[e.Attributes], bytes] = {
+    attributes: b'"eventType":"%b","%b":' % (name.encode(), e.member(name).encode())
+    for name, attributes in e.ATTRIBUTES.items()
+}
 
 
 class Parked:
@@ -72,11 +82,13 @@ class World:
         now: The time of the call, milliseconds since 1970; it never goes back.
         region: Of the caller.
         facts: What happened and was not taken yet.
+        closed: Runs that closed and that the archive does not know yet, by number.
         wakeups: Polls that were answered, and how.
         invocations: Lambda functions to be run.
         overlong: Runs whose histories are as long as they may be.
         effects: What is to happen after this transition.
         present: Tells whether a caller is still there.
+        brief_until: Until then, polls are held for a moment only.
     """
 
     def __init__(
@@ -101,13 +113,14 @@ class World:
         self.now = 0
         self.region = ""
         self.facts: list[facts.Fact] = []
-        self.closed: dict[int, Summary] = {}
+        self.closed: dict[int, Run] = {}
         self.wakeups: list[tuple[Parked, bytes]] = []
         self.overlong: dict[int, Run] = {}
         self.effects: deque[Callable[[], None]] = deque()
         self.waiting: dict[QueueKey, OrderedDict[Parked, None]] = {}
         self.expiries: Heap[Parked] = Heap()
         self.present: Callable[[object], bool] = lambda caller: True  # noqa: ARG005
+        self.brief_until = 0
         self._entropy = entropy
 
     # -- changing -----------------------------------------------------------------
@@ -121,11 +134,10 @@ class World:
         """Append an event to a history, and give its id."""
         kind = type(attributes)
         number = len(run.events) + 1
-        data = b'{"eventId":%d,"eventTimestamp":%b,"eventType":"%b","%b":%b}' % (
+        data = b'{"eventId":%d,"eventTimestamp":%b,%b%b}' % (
             number,
             durations.stamp(self.now),
-            kind.__name__.encode(),
-            e.member(kind.__name__).encode(),
+            _MIDDLES[kind],
             _encode(attributes),
         )
         self.emit(
@@ -163,8 +175,7 @@ class World:
     def close(self, run: Run, attributes: e.Attributes) -> int:
         """Append the closing event of a run; nothing follows it."""
         number = self.append(run, attributes)
-        summary = run.summary()
-        self.closed[run.number] = summary
+        self.closed[run.number] = run
         self.throttle.forget(run.number)
         days = run.domain.retention
         kept = 0 if days == durations.NONE else int(days) * 86_400_000
@@ -172,7 +183,7 @@ class World:
             facts.RunClosed(
                 run=run.number,
                 at=self.now,
-                summary=summary,
+                summary=run.summary(),
                 expires_at=self.now + kept,
             )
         )
@@ -217,12 +228,21 @@ class World:
         run = domain.open.get(execution.workflow_id)
         if run is not None and run.run_id == execution.run_id:
             return run
+        # However many they are, this call has closed them all.
+        for run in self.closed.values():
+            if run.domain is domain and run.execution == execution:
+                return run
         found = self.archive.find(
             domain.region, domain.name, execution.workflow_id, execution.run_id
         )
         if found is None:
             raise faults.unknown_run(execution.workflow_id, execution.run_id)
         return found
+
+    def summary(self, number: int) -> Summary | None:
+        """Tell of a run, open or closed; None when it is neither."""
+        run = self.state.runs.get(number) or self.closed.get(number)
+        return run.summary() if run is not None else self.archive.closed(number)
 
     def throttled(self, run: int, operation: str) -> None:
         """Take a token from the bucket that a run has for an operation.
@@ -241,13 +261,13 @@ class World:
         Raises:
             Fault: When too many wait at this list already.
         """
-        waiting = self.waiting.setdefault(queue, OrderedDict())
-        if len(waiting) >= self.quotas.pollers:
+        if len(self.waiting.get(queue, ())) >= self.quotas.pollers:
             text = "Limit on maximum concurrent poll requests per task list reached"
             raise faults.limit(text)
         parked = Parked(caller, request, queue)
-        waiting[parked] = None
-        parked.expiry = self.expiries.put(self.now + self.quotas.poll * 1000, parked)
+        self.waiting.setdefault(queue, OrderedDict())[parked] = None
+        hold = _BRIEF if self.now < self.brief_until else round(self.quotas.poll * 1000)
+        parked.expiry = self.expiries.put(self.now + hold, parked)
         return parked
 
     def leave(self, parked: Parked) -> None:

@@ -1,0 +1,66 @@
+"""Every scenario, against everything that claims to be SWF."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiobotocore.session import AioSession
+
+from tests.conformance import backends
+from tests.conformance.backends import Opening
+from tests.conformance.face import Swf
+from tests.conformance.registry import Scenario
+from tests.conformance.scenarios import SCENARIOS
+
+_LOCAL = ("engine", "session", "lean", "http", "sqlite")
+
+
+def _fits(name: str, scenario: Scenario) -> bool:
+    if name == "lean":  # which sends nothing wrong, and persists when it is throttled
+        return scenario.typed and not scenario.throttle
+    return name in {"engine", "session"} or not scenario.many
+
+
+def _cases() -> Iterator[Any]:
+    for scenario in SCENARIOS.values():
+        for name in _LOCAL:
+            if _fits(name, scenario):
+                yield pytest.param(name, scenario, id=f"{name}-{scenario.name}")
+        if scenario.plain:
+            # What moto cannot do is played too, and fails; else the list is wrong.
+            reason = scenario.moto
+            marks = [pytest.mark.xfail(reason=reason)] if reason else []
+            yield pytest.param(
+                "moto", scenario, id=f"moto-{scenario.name}", marks=marks
+            )
+        if scenario.plain and scenario.aws is None and backends.AWS_DOMAIN:
+            yield pytest.param("aws", scenario, id=f"aws-{scenario.name}")
+
+
+@pytest.fixture
+def opening(
+    backend: str, bare_session: AioSession, tmp_path: Path, request: Any
+) -> Opening:
+    """The way to a back end, by its name."""
+    if backend == "moto":
+        return backends.moto(bare_session, request.getfixturevalue("moto_url"))
+    ways: dict[str, Opening] = {
+        "engine": backends.engine,
+        "session": backends.in_process(bare_session),
+        "lean": backends.lean,
+        "http": backends.over_http(bare_session),
+        "sqlite": backends.over_http(bare_session, tmp_path),
+        "aws": backends.aws,
+    }
+    return ways[backend]
+
+
+@pytest.mark.parametrize(("backend", "scenario"), [*_cases()])
+async def test_scenario(backend: str, scenario: Scenario, opening: Opening) -> None:
+    async with opening(scenario) as found:
+        swf = Swf(found)
+        await swf.prepare()
+        await scenario.play(swf)
+        if not found.fresh:
+            await swf.tidy()
