@@ -10,6 +10,11 @@ from tests.benchmarks import (
     flight,
     history_page,
     idle,
+    local_calls,
+    local_histories,
+    local_polls,
+    local_simulation,
+    local_workflow,
     pages,
     small_call,
 )
@@ -23,6 +28,11 @@ FIGURES: dict[str, Callable[[Servers], None]] = {
     "idle": idle.main,
     "flight": flight.main,
     "pages": pages.main,
+    "local-calls": local_calls.main,
+    "local-histories": local_histories.main,
+    "local-workflow": local_workflow.main,
+    "local-polls": local_polls.main,
+    "local-simulation": local_simulation.main,
 }
 
 _PACKAGES = ("aiobotocore", "botocore", "aiohttp", "msgspec", "uvloop")

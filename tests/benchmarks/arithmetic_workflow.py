@@ -80,13 +80,13 @@ def _print(loop: str, measured: dict[str, list[Round]]) -> None:
 async def _measure(servers: Servers, loop: str) -> dict[str, list[Round]]:
     """Let pairs take turns."""
     async with AsyncExitStack() as stack:
-        client = await stack.enter_async_context(flowser_connection(servers.mini))
+        client = await stack.enter_async_context(flowser_connection(servers.local))
         pairs: dict[str, Pair] = {}
         for who in PARTS["decider"]:
             domain = f"{arithmetic.DOMAIN}-{uuid.uuid4()}"
-            async with bare_client(servers.mini) as bare:
+            async with bare_client(servers.local) as bare:
                 await arithmetic.register(bare, domain)
-            where = (loop, servers.mini, domain)
+            where = (loop, servers.local, domain)
             made = [
                 await stack.enter_async_context(contestant(part, who, *where))
                 for part in ("decider", "activities")

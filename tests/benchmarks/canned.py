@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tests.support.answers import SERVICE, Fault
-from tests.support.mini_http import Connection, HttpServer, Request
+from tests.support.http import Connection, HttpServer, Request
 
 PAGE = 1000
 

@@ -24,12 +24,12 @@ def main(servers: Servers) -> None:
 
 async def _measure(servers: Servers) -> None:
     """Let all contestants idle at the same time; none disturbs another."""
-    async with bare_client(servers.mini) as client:
+    async with bare_client(servers.local) as client:
         await arithmetic.register(client, _DOMAIN)
     async with AsyncExitStack() as stack:
         children = {
             (loop, who): await stack.enter_async_context(
-                contestant("idle", who, loop, servers.mini, _DOMAIN)
+                contestant("idle", who, loop, servers.local, _DOMAIN)
             )
             for loop in LOOPS
             for who in PARTS["idle"]

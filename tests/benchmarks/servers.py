@@ -1,7 +1,7 @@
 """The process of the servers, and how to ask it what only a server can know.
 
 ``python -m tests.benchmarks.servers`` prints two URLs on its first line: of the canned
-server, and of the mini SWF.
+server, and of the local SWF.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ import msgspec
 
 from tests.benchmarks.canned import CannedSwf
 from tests.benchmarks.measuring import LOOPS, SERVER_CPU, pin
-from tests.support.mini_http import Connection, HttpServer, Request
-from tests.support.mini_swf import MiniSwf
+from tests.support.http import Connection, HttpServer, Request
 from tests.support.processes import ROOT, child_environment
+from tests.support.watched import WatchedSwf
 
 
 class Servers(NamedTuple):
@@ -28,12 +28,12 @@ class Servers(NamedTuple):
 
     Attributes:
         canned: URL of the canned server.
-        mini: URL of the mini SWF.
+        local: URL of the local SWF.
         questions: URL for :func:`ask`.
     """
 
     canned: str
-    mini: str
+    local: str
     questions: str
 
 
@@ -77,19 +77,19 @@ async def ask(servers: Servers, question: str, **params: Any) -> Any:
 class Questions:
     """Answers what :func:`ask` asks."""
 
-    def __init__(self, canned: CannedSwf, mini: MiniSwf, group: asyncio.TaskGroup):
+    def __init__(self, canned: CannedSwf, local: WatchedSwf, group: asyncio.TaskGroup):
         """Know both servers; waits belong to *group*."""
         self._canned = canned
-        self._mini = mini
+        self._local = local
         self._group = group
         self._runs = 0
         self.http = HttpServer(self._handle)
 
     def _handle(self, request: Request, connection: Connection) -> None:
         if request.operation == "Calls":
-            calls = self._canned.calls + self._mini.calls
+            calls = self._canned.calls + self._local.calls
             self._canned.calls.clear()
-            self._mini.calls.clear()
+            self._local.calls.clear()
             connection.reply(msgspec.json.encode(calls))
             return
         given = msgspec.json.decode(request.body)
@@ -97,12 +97,12 @@ class Questions:
         self._group.create_task(wait(connection, **given))
 
     async def _parked(self, connection: Connection, task_list: str, n: int) -> None:
-        await self._mini.parked(task_list, n, timeout=60)
+        await self._local.parked(task_list, n, timeout=60)
         connection.reply(b"true")
 
     async def _closed(self, connection: Connection, n: int) -> None:
         self._runs += n
-        await self._mini.happened("WorkflowExecutionCompleted", self._runs, timeout=60)
+        await self._local.happened("WorkflowExecutionCompleted", self._runs, timeout=60)
         connection.reply(b"true")
 
 
@@ -114,11 +114,11 @@ async def serve() -> None:
     stopped = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     canned = CannedSwf()
-    async with MiniSwf() as mini, asyncio.TaskGroup() as group:
-        questions = Questions(canned, mini, group)
+    async with WatchedSwf() as local, asyncio.TaskGroup() as group:
+        questions = Questions(canned, local, group)
         ports = await canned.http.listen(), await questions.http.listen()
         first, last = (f"http://127.0.0.1:{port}" for port in ports)
-        sys.stdout.write(f"{first} {mini.url} {last}\n")
+        sys.stdout.write(f"{first} {local.url} {last}\n")
         sys.stdout.flush()
         await stopped.wait()
         await canned.http.abort()

@@ -1,8 +1,9 @@
 """How figures are printed: a title with the aim, then a line per measurement."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
-from tests.benchmarks.measuring import Cost, Spread
+from tests.benchmarks.measuring import Cost, Spread, synced
 
 #: The names of contestants; everything is compared with the first.
 BARE = "aiobotocore"
@@ -37,3 +38,9 @@ def ratios(
         used = f"{Spread.of(cost.rounds).median * scale:10,.2f} {name}"
         ratio = "" if who == BARE else f"   x {cost.ratio(costs[BARE]):.3f}"
         line(what, loop, who, used + ratio)
+
+
+def disk(folder: Path) -> None:
+    """Print what the disk takes, below which no durable answer can be."""
+    took = synced(folder).median
+    line("4 KiB on the disk", "", "fsync", f"{took * 1e3:10.2f} ms")
