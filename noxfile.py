@@ -43,7 +43,7 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def examples(session: nox.Session) -> None:
     """Run each example by itself, as a reader does."""
-    session.install(".[local]")
+    session.install(".")
     for example in sorted(Path("examples").glob("*.py")):
         session.run("python", str(example))
 

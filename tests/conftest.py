@@ -10,9 +10,9 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
-from tests.support.mini_swf import MiniSwf
 from tests.support.processes import moto_server
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 if TYPE_CHECKING:
     from types_aiobotocore_swf import SWFClient
@@ -59,9 +59,9 @@ async def scripted() -> AsyncIterator[ScriptedSwf]:
 
 
 @pytest.fixture
-async def mini() -> AsyncIterator[MiniSwf]:
+async def local() -> AsyncIterator[WatchedSwf]:
     """A small SWF with true long polls."""
-    async with MiniSwf() as server:
+    async with WatchedSwf() as server:
         yield server
 
 

@@ -16,8 +16,8 @@ from flowser import _client, exceptions, requests, results, shapes, wire
 from flowser._lean import Connection
 from tests.connections import Opened, opener, paced
 from tests.support.answers import Fault, Lost, expired_token, throttled
-from tests.support.mini_http import Connection as Peer
-from tests.support.mini_http import HttpServer, Request
+from tests.support.http import Connection as Peer
+from tests.support.http import HttpServer, Request
 from tests.support.pace import Pace
 from tests.support.scripted import ScriptedSwf
 

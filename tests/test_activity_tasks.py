@@ -17,8 +17,8 @@ from flowser.exceptions import (
 from tests.conftest import BareClient
 from tests.declared import Album, Photos, Resize, UpperPhotos, connected, offline
 from tests.histories import activity_task
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import EMPTY_POLL, ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 
 class Typed(Resize):
@@ -174,9 +174,9 @@ async def test_answer_that_swf_would_refuse_leaves_the_task_unanswered(
 
 
 async def test_task_goes_from_the_decider_to_the_worker_and_back(
-    mini: MiniSwf,
+    local: WatchedSwf,
 ) -> None:
-    async with connected(mini.url) as conn:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         made = await started(photos)
         assert made.input == {"id": 1, "n": [2]}
@@ -188,8 +188,10 @@ async def test_task_goes_from_the_decider_to_the_worker_and_back(
     assert event.attrs["result"] == {"n": 2}
 
 
-async def test_task_whose_cancel_was_requested_can_be_canceled(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_task_whose_cancel_was_requested_can_be_canceled(
+    local: WatchedSwf,
+) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         made = await started(photos)
         await made.workflow_execution.signal("stop")
@@ -203,8 +205,8 @@ async def test_task_whose_cancel_was_requested_can_be_canceled(mini: MiniSwf) ->
     assert event.attrs["details"] == "cleaned up"
 
 
-async def test_task_that_is_over_is_an_unknown_resource(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_task_that_is_over_is_an_unknown_resource(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         made = await started(Photos(conn))
         await made.workflow_execution.terminate()
         with pytest.raises(UnknownResourceFault):

@@ -20,8 +20,8 @@ from tests.histories import (
     decision_task,
     marker,
 )
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import EMPTY_POLL, ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 RESPOND = "RespondDecisionTaskCompleted"
 
@@ -284,8 +284,10 @@ async def test_refused_fail_leaves_what_was_collected_as_it_was(
 # -- against a server that keeps SWF's rules --
 
 
-async def test_run_continues_as_new_and_its_result_is_followed(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_run_continues_as_new_and_its_result_is_followed(
+    local: WatchedSwf,
+) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handle = await photos.start(Album, {"id": 1, "round": 1})
@@ -300,8 +302,8 @@ async def test_run_continues_as_new_and_its_result_is_followed(mini: MiniSwf) ->
         assert await handle.result() == "done"
 
 
-async def test_signal_during_a_decision_leaves_the_run_open(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_signal_during_a_decision_leaves_the_run_open(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handle = await photos.start(Album, {"id": 1})

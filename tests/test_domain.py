@@ -24,8 +24,8 @@ from tests.support.answers import (
     Lost,
     Recorded,
 )
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import EMPTY_POLL, ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 START = "StartWorkflowExecution"
 OPEN = "ListOpenWorkflowExecutions"
@@ -96,8 +96,8 @@ def test_types_are_found_by_kind_name_and_version() -> None:
 # -- start --
 
 
-async def test_start_runs_an_execution(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_start_runs_an_execution(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handle = await photos.start(Album, {"id": 1}, tag_list=["red"])
@@ -107,8 +107,8 @@ async def test_start_runs_an_execution(mini: MiniSwf) -> None:
     assert detail.execution_info.tag_list == ["red"]
 
 
-async def test_start_of_a_running_id_raises_the_id(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_start_of_a_running_id_raises_the_id(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         await photos.start(Album, {"id": 1})
@@ -117,8 +117,8 @@ async def test_start_of_a_running_id_raises_the_id(mini: MiniSwf) -> None:
     assert raised.value.workflow_id == "Album-1"
 
 
-async def test_start_attaches_to_the_run_that_is_there(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_start_attaches_to_the_run_that_is_there(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         first = await photos.start(Album, {"id": 1}, if_running="attach")
@@ -190,9 +190,9 @@ async def test_start_that_may_have_begun_is_not_repeated(scripted: ScriptedSwf) 
 
 
 async def test_start_of_what_is_not_registered_is_an_unknown_resource(
-    mini: MiniSwf,
+    local: WatchedSwf,
 ) -> None:
-    async with connected(mini.url) as conn:
+    async with connected(local.url) as conn:
         with pytest.raises(UnknownResourceFault, match="Unknown domain: photos"):
             await Photos(conn).start(Album, {"id": 1})
 

@@ -13,8 +13,8 @@ from tests.conftest import BareClient
 from tests.declared import Album, Photos, Resize, connected, logged, offline
 from tests.histories import activity_task, began, decision_task
 from tests.loops import ACTIVITY, BOTH, DECISION, Loop
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 
 @pytest.mark.parametrize("loop", BOTH)
@@ -115,7 +115,9 @@ async def test_cancellation_of_the_body_is_no_lost_task(
     assert logged(caplog) == []
 
 
-async def test_stop_delivers_what_is_being_polled_and_then_ends(mini: MiniSwf) -> None:
+async def test_stop_delivers_what_is_being_polled_and_then_ends(
+    local: WatchedSwf,
+) -> None:
     """A poll in flight may have been given a task: it is waited for."""
     got: list[str] = []
 
@@ -124,17 +126,17 @@ async def test_stop_delivers_what_is_being_polled_and_then_ends(mini: MiniSwf) -
             got.append(task.workflow_execution.workflow_id)
             await task.complete()
 
-    async with connected(mini.url) as conn, asyncio.TaskGroup() as group:
+    async with connected(local.url) as conn, asyncio.TaskGroup() as group:
         photos = Photos(conn)
         await photos.register()
         consumer = group.create_task(consume())
-        await mini.parked("albums")
+        await local.parked("albums")
         photos.stop()
         await photos.start(Album, {"id": 1})
         await consumer
     assert got == ["Album-1"]
-    assert mini.calls[DECISION] == 1
-    assert mini.calls["RespondDecisionTaskCompleted"] == 1
+    assert local.calls[DECISION] == 1
+    assert local.calls["RespondDecisionTaskCompleted"] == 1
 
 
 async def test_stop_while_nothing_comes_ends_with_the_empty_poll(
@@ -164,7 +166,7 @@ async def test_stop_in_the_body_ends_after_it(scripted: ScriptedSwf) -> None:
     ]
 
 
-async def test_two_consumers_get_each_task_once(mini: MiniSwf) -> None:
+async def test_two_consumers_get_each_task_once(local: WatchedSwf) -> None:
     seen: list[str] = []
 
     async def consume(photos: Domain) -> None:
@@ -172,20 +174,20 @@ async def test_two_consumers_get_each_task_once(mini: MiniSwf) -> None:
             seen.append(task.workflow_execution.workflow_id)
             await task.workflow_execution.complete(None)
 
-    async with connected(mini.url) as conn, asyncio.TaskGroup() as group:
+    async with connected(local.url) as conn, asyncio.TaskGroup() as group:
         photos = Photos(conn)
         await photos.register()
         consumers = [group.create_task(consume(photos)) for _ in range(2)]
-        await mini.parked("albums", 2)
+        await local.parked("albums", 2)
         handles = [await photos.start(Album, {"id": n}) for n in range(6)]
-        await mini.happened("WorkflowExecutionCompleted", 6)
-        await mini.parked("albums", 2)
+        await local.happened("WorkflowExecutionCompleted", 6)
+        await local.parked("albums", 2)
         for consumer in consumers:
             consumer.cancel()
     assert sorted(seen) == [handle.workflow_id for handle in handles]
 
 
-async def test_whole_workflow_runs_over_generators(mini: MiniSwf) -> None:
+async def test_whole_workflow_runs_over_generators(local: WatchedSwf) -> None:
     async def decide(photos: Domain) -> None:
         async for decision in photos.decisions(Album):
             done = await decision.most_recent("ActivityTaskCompleted")
@@ -199,7 +201,7 @@ async def test_whole_workflow_runs_over_generators(mini: MiniSwf) -> None:
         async for task in photos.activities(Resize):
             await task.complete(sum(task.input["n"]))
 
-    async with connected(mini.url) as conn, asyncio.TaskGroup() as group:
+    async with connected(local.url) as conn, asyncio.TaskGroup() as group:
         photos = Photos(conn)
         await photos.register()
         loops = [group.create_task(run(photos)) for run in (decide, work)]

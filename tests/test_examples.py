@@ -9,8 +9,26 @@ from tests.support.processes import ROOT, run_python
 EXAMPLES = ROOT / "examples"
 
 PRINTED = {
+    "approval.py": ["12 EUR for o-1, approved by Ada", "o-2 has expired"],
     "arithmetic.py": ["{'mult_id': 6, 'sum_id': 10}"],
+    "cancellation.py": [
+        "the lathe stops",
+        "the lathe is swept",
+        "the shift is canceled",
+    ],
+    "children.py": ["['hot soup', 'hot fish', 'hot pie']"],
+    "continue_as_new.py": ["210", "3 runs"],
     "embedded.py": ["{'result': '12 EUR charged for order o-17'}"],
+    "fan_out.py": ["{'words': 34737, 'missing': 1}"],
+    "heartbeats.py": ["prices.csv: lines 5 to 6 by the last attempt"],
+    "saga.py": [
+        "booked flight",
+        "booked hotel",
+        "canceled hotel",
+        "canceled flight",
+        "ActivityFailed: book (3): LookupError: no car left",
+    ],
+    "thumbnails.py": ["['a.png@200', 'b.png@200']"],
 }
 
 

@@ -28,8 +28,8 @@ from tests.declared import (
 )
 from tests.histories import RUN, LongHistory, began, page
 from tests.support.answers import Lost, throttled
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 INFO = {
     "execution": RUN,
@@ -154,9 +154,9 @@ async def test_signal_that_was_throttled_is_sent_again(scripted: ScriptedSwf) ->
 
 
 async def test_what_is_asked_of_a_closed_run_is_an_unknown_resource(
-    mini: MiniSwf,
+    local: WatchedSwf,
 ) -> None:
-    async with connected(mini.url) as conn:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handle = await photos.start(Album, {"id": 1})
@@ -180,9 +180,9 @@ async def test_execution_is_completed_by_its_decider_only() -> None:
 
 
 async def test_describe_tells_status_configuration_and_open_counts(
-    mini: MiniSwf,
+    local: WatchedSwf,
 ) -> None:
-    async with connected(mini.url) as conn:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handle = await photos.start(Album, {"id": 1}, tag_list=["red"])
@@ -198,8 +198,8 @@ async def test_describe_tells_status_configuration_and_open_counts(
         assert detail.execution_info.close_timestamp is not None
 
 
-async def test_handle_without_a_run_finds_the_open_one(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_handle_without_a_run_finds_the_open_one(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         old = await photos.start(Album, {"id": 1})

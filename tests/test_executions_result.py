@@ -38,8 +38,8 @@ from tests.support.answers import (
     internal_failure,
     throttled,
 )
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 CLOSED_BY: dict[str, Any] = {"decisionTaskCompletedEventId": 4}
 
@@ -279,16 +279,16 @@ async def test_result_sees_a_closing_that_an_emulator_writes_after(
     assert await call(scripted.url, lambda run: run.result()) == 1
 
 
-async def test_result_of_a_run_that_is_not_there_raises(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_result_of_a_run_that_is_not_there_raises(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         with pytest.raises(UnknownResourceFault):
             await photos.execution("album-1", "run-9").result()
 
 
-async def test_result_arrives_when_the_decider_completes(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_result_arrives_when_the_decider_completes(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handle = await photos.start(Album, {"id": 1})

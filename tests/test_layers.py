@@ -118,7 +118,7 @@ def test_every_room_is_known_as_client_or_model() -> None:
     client, model = CONTRACTS["local"], CONTRACTS["model"]
     named = {*client["forbidden_modules"], *model["source_modules"]}
     unnamed = RANKS.keys() - {room_of(name) for name in named}
-    assert unnamed == {"", "flow", "local", "replay", "testing"}
+    assert unnamed == {"", "local", "replay", "testing"}
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_every_room_is_known_as_client_or_model() -> None:
         ("flowser.shapes", "import attrs", "msgspec and the standard library"),
         ("flowser.domain", "from botocore import auth", "only _client"),
         ("flowser.local.server", "import aiobotocore.session", "only _client"),
-        ("flowser.run", "from flowser.local import server", "downward only"),
+        ("flowser.run", "from flowser.local import server", "only _local"),
         ("flowser.wire", "import flowser.testing", "downward only"),
         ("flowser.local.server", "import flowser.domain", "local SWF never"),
         ("flowser.local.engine._decide", "import flowser.replay", "each other"),

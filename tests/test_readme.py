@@ -33,6 +33,23 @@ async def test_program_prints_what_the_readme_shows(name: str, tmp_path: Path) -
         assert running.lines == OUTPUTS[name].splitlines()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("-m", "pytest", "-q", "-o", "asyncio_mode=auto", "test_hello.py"),
+        ("-m", "unittest", "-q", "case_hello"),
+    ],
+    ids=["pytest", "unittest"],
+)
+async def test_tests_of_the_readme_pass(
+    command: tuple[str, ...], tmp_path: Path
+) -> None:
+    for file, text in FILES.items():
+        (tmp_path / file).write_text(text)
+    async with run_python(*command, cwd=tmp_path) as running:
+        assert await running.wait(timeout=50) == 0, running.text
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_every_file_of_the_readme_compiles(name: str) -> None:
     compile(FILES[name], name, "exec")

@@ -22,8 +22,8 @@ from tests.conftest import BareClient
 from tests.declared import Album, Photos, Resize, body, connected, hurried, logged
 from tests.histories import ALBUM, RESIZE
 from tests.support.answers import Fault, Lost, throttled, unknown_resource
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 EVERYTHING = {"domain photos", "workflow Album 1.0", "activity Resize 1.0"}
 DOMAIN: dict[str, Any] = {
@@ -137,8 +137,8 @@ def test_request_has_every_setting_of_a_workflow() -> None:
     }
 
 
-async def test_registering_twice_changes_nothing(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_registering_twice_changes_nothing(local: WatchedSwf) -> None:
+    async with connected(local.url) as conn:
         first = await Photos(conn).register()
         second = await Photos(conn).register()
         compared = await Photos(conn).compare()
@@ -159,13 +159,13 @@ async def test_registering_twice_changes_nothing_over_a_plain_client_on_moto(
     assert again.differences == ()
 
 
-async def test_many_workers_that_start_at_once_all_succeed(mini: MiniSwf) -> None:
+async def test_many_workers_that_start_at_once_all_succeed(local: WatchedSwf) -> None:
     class Crowded(Photos):
         activity_types = [
             type(f"Made{n}", (Resize,), {"name": f"Made{n}"}) for n in range(12)
         ]
 
-    async with connected(mini.url) as conn, asyncio.TaskGroup() as group:
+    async with connected(local.url) as conn, asyncio.TaskGroup() as group:
         tasks = [group.create_task(Crowded(conn).register()) for _ in range(4)]
     found = [task.result() for task in tasks]
     created = [subject for each in found for subject in each.created]
@@ -306,7 +306,7 @@ async def test_setting_that_swf_would_refuse_is_refused_before(
         heartbeat_timeout = "soon"
 
     class Wrong(Photos):
-        activity_types: list[type[Activity]] = [Slow]
+        activity_types = [Slow]
 
     async with connected(scripted.url) as conn:
         with pytest.raises(InvalidArgument, match="heartbeat_timeout is 'soon'"):

@@ -12,9 +12,9 @@ import pytest
 
 from flowser import run
 from tests.declared import Album, Photos, connected
-from tests.support.mini_swf import MiniSwf
 from tests.support.processes import Child, run_python
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 PROGRAM = """
     import asyncio, logging, sys, threading, time
@@ -83,9 +83,9 @@ def program(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def quick() -> AsyncIterator[MiniSwf]:
+async def quick() -> AsyncIterator[WatchedSwf]:
     """A small SWF that holds polls for half a second."""
-    async with MiniSwf(poll_seconds=0.5) as server:
+    async with WatchedSwf(poll_seconds=0.5) as server:
         yield server
 
 
@@ -101,10 +101,10 @@ def flowser_run(*arguments: str | Path) -> AbstractAsyncContextManager[Child]:
     return run_python("-m", "flowser.run", *arguments)
 
 
-async def begun(mini: MiniSwf, child: Child, kind: str, seconds: float) -> None:
+async def begun(local: WatchedSwf, child: Child, kind: str, seconds: float) -> None:
     """Start a run, and wait until its activity has begun in the child."""
-    await mini.parked("albums")
-    await start(mini.url, kind, seconds)
+    await local.parked("albums")
+    await start(local.url, kind, seconds)
     await child.line_matching("^began$")
 
 
@@ -116,7 +116,7 @@ async def start(url: str, kind: str, seconds: float) -> None:
 
 
 async def test_first_sigterm_finishes_what_is_in_hand(
-    quick: MiniSwf, program: Path
+    quick: WatchedSwf, program: Path
 ) -> None:
     async with flowser_run(program, "--endpoint", quick.url) as child:
         await begun(quick, child, "Resize", 0.4)
@@ -129,7 +129,7 @@ async def test_first_sigterm_finishes_what_is_in_hand(
 
 
 async def test_second_signal_cancels_what_is_in_hand_and_tells_swf(
-    quick: MiniSwf, program: Path
+    quick: WatchedSwf, program: Path
 ) -> None:
     async with flowser_run(program, "--endpoint", quick.url) as child:
         await begun(quick, child, "Resize", 600)
@@ -143,7 +143,7 @@ async def test_second_signal_cancels_what_is_in_hand_and_tells_swf(
 
 
 async def test_third_signal_is_the_default_action(
-    quick: MiniSwf, program: Path
+    quick: WatchedSwf, program: Path
 ) -> None:
     async with flowser_run(program, "--endpoint", quick.url) as child:
         await begun(quick, child, "Stuck", 0)
@@ -157,7 +157,7 @@ async def test_third_signal_is_the_default_action(
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 async def test_third_signal_ends_a_worker_whose_event_loop_is_blocked(
-    quick: MiniSwf, program: Path, number: signal.Signals
+    quick: WatchedSwf, program: Path, number: signal.Signals
 ) -> None:
     async with flowser_run(program, "--endpoint", quick.url) as child:
         await begun(quick, child, "Blocking", 0)
@@ -171,7 +171,7 @@ async def test_third_signal_ends_a_worker_whose_event_loop_is_blocked(
 
 
 async def test_third_interrupt_ends_a_worker_whose_handler_clings(
-    quick: MiniSwf, program: Path
+    quick: WatchedSwf, program: Path
 ) -> None:
     async with flowser_run(program, "--endpoint", quick.url) as child:
         await begun(quick, child, "Clinging", 0)
@@ -184,7 +184,7 @@ async def test_third_interrupt_ends_a_worker_whose_handler_clings(
 
 
 async def test_thread_that_never_ends_does_not_keep_the_process(
-    quick: MiniSwf, program: Path
+    quick: WatchedSwf, program: Path
 ) -> None:
     arguments = ("--endpoint", quick.url, "--drain", "0")
     async with flowser_run(program, *arguments) as child:
@@ -195,15 +195,15 @@ async def test_thread_that_never_ends_does_not_keep_the_process(
 
 
 async def test_killed_worker_leaves_a_task_that_times_out(program: Path) -> None:
-    async with MiniSwf(second=0.01) as mini:
-        async with flowser_run(program, "--endpoint", mini.url) as child:
-            await begun(mini, child, "Resize", 600)
+    async with WatchedSwf(second=0.01) as local:
+        async with flowser_run(program, "--endpoint", local.url) as child:
+            await begun(local, child, "Resize", 600)
             child.signal(signal.SIGKILL)
             assert await child.wait() == -signal.SIGKILL
-        await mini.happened("ActivityTaskTimedOut")
+        await local.happened("ActivityTaskTimedOut")
 
 
-async def test_log_is_json_when_asked_for(quick: MiniSwf, program: Path) -> None:
+async def test_log_is_json_when_asked_for(quick: WatchedSwf, program: Path) -> None:
     arguments = ("--endpoint", quick.url, "--log-format", "json", "--identity", "me")
     async with flowser_run(program, *arguments) as child:
         await child.line_matching("the worker begins")
@@ -230,28 +230,28 @@ async def test_local_brings_an_swf_of_its_own(program: Path) -> None:
 
 
 async def test_check_compares_and_registers_nothing(
-    mini: MiniSwf, program: Path
+    local: WatchedSwf, program: Path
 ) -> None:
-    async with flowser_run(program, "--endpoint", mini.url, "--check") as child:
+    async with flowser_run(program, "--endpoint", local.url, "--check") as child:
         assert await child.wait() == 1
     assert "domain photos is not registered" in child.text
-    async with connected(mini.url) as conn:
+    async with connected(local.url) as conn:
         await Photos(conn).register()
-    async with flowser_run(program, "--endpoint", mini.url, "--check") as child:
+    async with flowser_run(program, "--endpoint", local.url, "--check") as child:
         assert await child.wait() == 1
     assert "activity Stuck 1.0 is not registered" in child.text
-    assert mini.calls["PollForActivityTask"] == 0
+    assert local.calls["PollForActivityTask"] == 0
 
 
 async def test_check_of_what_is_registered_is_content(
-    mini: MiniSwf, tmp_path: Path
+    local: WatchedSwf, tmp_path: Path
 ) -> None:
     text = PROGRAM.replace("list(KINDS.values())", "[Resize]")
     text = text.replace("= 60", '= "3600"')
     path = written(tmp_path, text)
-    async with connected(mini.url) as conn:
+    async with connected(local.url) as conn:
         await Photos(conn).register()
-    async with flowser_run(path, "--endpoint", mini.url, "--check") as child:
+    async with flowser_run(path, "--endpoint", local.url, "--check") as child:
         assert await child.wait() == 0
     assert "all is registered as the code says" in child.text
 
@@ -351,9 +351,9 @@ def test_options_that_contradict_are_refused(
 
 
 async def test_settings_that_do_not_suit_the_domain_are_told_in_one_line(
-    mini: MiniSwf, program: Path
+    local: WatchedSwf, program: Path
 ) -> None:
-    arguments = ("--endpoint", mini.url, "--activities", "0")
+    arguments = ("--endpoint", local.url, "--activities", "0")
     async with flowser_run(program, *arguments) as child:
         assert await child.wait() == 2
     assert child.lines == ["flowser.run: activities is 0: give 1 or more"]

@@ -1,4 +1,4 @@
-"""Each fault of the proxy is what it says; between a plain client and the mini SWF."""
+"""Each fault of the proxy is what it says; between a plain client and the local SWF."""
 
 import asyncio
 import contextlib
@@ -16,9 +16,9 @@ from botocore.exceptions import (
 from tests.conftest import BareClient
 from tests.support import arithmetic
 from tests.support.calls import DECIDER, DOMAIN, poll_decision
-from tests.support.mini_swf import MiniSwf
 from tests.support.proxy import Call, FaultingProxy
 from tests.support.proxy_rules import Kind
+from tests.support.watched import WatchedSwf
 
 if TYPE_CHECKING:
     from types_aiobotocore_swf import SWFClient
@@ -28,9 +28,9 @@ POLL = "PollForDecisionTask"
 
 
 @pytest.fixture
-async def proxy(mini: MiniSwf) -> AsyncIterator[FaultingProxy]:
-    """A proxy in front of the mini SWF."""
-    async with FaultingProxy(mini.url) as proxy:
+async def proxy(local: WatchedSwf) -> AsyncIterator[FaultingProxy]:
+    """A proxy in front of the local SWF."""
+    async with FaultingProxy(local.url) as proxy:
         yield proxy
 
 
@@ -66,7 +66,7 @@ async def test_whole_workflow_passes_a_proxy_without_rules(
     ],
 )
 async def test_lost_and_cut_answers_have_taken_effect(
-    mini: MiniSwf,
+    local: WatchedSwf,
     proxy: FaultingProxy,
     client: "SWFClient",
     kind: Kind,
@@ -77,12 +77,12 @@ async def test_lost_and_cut_answers_have_taken_effect(
         await arithmetic.start(client)
     assert isinstance(caught.value.kwargs["error"], error)
     await proxy.seen(START, outcome=kind)
-    assert mini.events["WorkflowExecutionStarted"] == 1
+    assert local.events["WorkflowExecutionStarted"] == 1
     await arithmetic.start(client)
 
 
 async def test_cut_answer_without_a_body_breaks_off_in_its_head(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     proxy.fault("SignalWorkflowExecution", "cut")
     workflow_id, _ = await arithmetic.start(client)
@@ -90,11 +90,11 @@ async def test_cut_answer_without_a_body_breaks_off_in_its_head(
         await client.signal_workflow_execution(
             domain=DOMAIN, workflowId=workflow_id, signalName="s"
         )
-    assert mini.events["WorkflowExecutionSignaled"] == 1
+    assert local.events["WorkflowExecutionSignaled"] == 1
 
 
 async def test_truncated_json_is_an_http_success(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     await arithmetic.start(client)
     proxy.fault("PollFor*", "truncjson")
@@ -108,7 +108,7 @@ async def test_truncated_json_is_an_http_success(
         text = await response.text()
     assert text.startswith("{")
     assert not text.endswith("}")
-    assert mini.events["DecisionTaskStarted"] == 1
+    assert local.events["DecisionTaskStarted"] == 1
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ async def test_truncated_json_is_an_http_success(
     ],
 )
 async def test_errors_are_answered_without_asking_the_server(
-    mini: MiniSwf,
+    local: WatchedSwf,
     proxy: FaultingProxy,
     client: "SWFClient",
     fault: dict[str, Any],
@@ -135,41 +135,41 @@ async def test_errors_are_answered_without_asking_the_server(
     answer = caught.value.response
     status = answer["ResponseMetadata"]["HTTPStatusCode"]
     assert (answer["Error"]["Code"], status) == expected
-    assert mini.calls[START] == 0
+    assert local.calls[START] == 0
     await arithmetic.start(client)
 
 
 async def test_dup_sends_twice_and_gives_the_second_answer(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     proxy.fault(START, "dup")
     with pytest.raises(ClientError, match="AlreadyStarted"):
         await arithmetic.start(client)
-    assert mini.calls[START] == 2
-    assert mini.events["WorkflowExecutionStarted"] == 1
+    assert local.calls[START] == 2
+    assert local.events["WorkflowExecutionStarted"] == 1
 
 
 async def test_slow_holds_the_answer_until_its_gate_opens(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     gate = asyncio.Event()
     proxy.fault(START, "slow", gate=gate)
     async with asyncio.TaskGroup() as group:
         started = group.create_task(arithmetic.start(client))
         await proxy.held(START)
-        assert mini.events["WorkflowExecutionStarted"] == 1
+        assert local.events["WorkflowExecutionStarted"] == 1
         assert not started.done()
         gate.set()
     assert started.result()
 
 
 async def test_refuse_closes_without_asking_the_server(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     proxy.fault(START, "refuse")
     with pytest.raises((ConnectionClosedError, EndpointConnectionError)):
         await arithmetic.start(client)
-    assert mini.calls[START] == 0
+    assert local.calls[START] == 0
 
 
 async def test_rules_count_and_the_first_that_applies_wins(
@@ -188,22 +188,22 @@ async def test_rules_count_and_the_first_that_applies_wins(
 
 
 async def test_client_that_hangs_up_takes_its_poll_down_at_the_server(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     async with asyncio.TaskGroup() as group:
         poll = group.create_task(poll_decision(client))
-        await mini.parked(DECIDER["name"])
+        await local.parked(DECIDER["name"])
         poll.cancel()
         await proxy.seen(POLL, outcome="gone")
     await arithmetic.start(client)
-    assert mini.events["DecisionTaskStarted"] == 0
+    assert local.events["DecisionTaskStarted"] == 0
 
 
 async def test_server_that_is_gone_is_seen_as_a_closed_connection(
     bare_client: BareClient,
 ) -> None:
-    async with MiniSwf() as mini:
-        url = mini.url
+    async with WatchedSwf() as local:
+        url = local.url
     async with FaultingProxy(url) as proxy, bare_client(proxy.url) as client:
         with pytest.raises((ConnectionClosedError, EndpointConnectionError)):
             await arithmetic.register(client)
@@ -211,14 +211,14 @@ async def test_server_that_is_gone_is_seen_as_a_closed_connection(
 
 
 async def test_proxy_that_is_down_refuses_and_comes_back_on_its_port(
-    mini: MiniSwf, proxy: FaultingProxy, client: "SWFClient"
+    local: WatchedSwf, proxy: FaultingProxy, client: "SWFClient"
 ) -> None:
     await proxy.down()
     with pytest.raises(EndpointConnectionError):
         await arithmetic.start(client)
     await proxy.up()
     await arithmetic.start(client)
-    assert mini.events["WorkflowExecutionStarted"] == 1
+    assert local.events["WorkflowExecutionStarted"] == 1
 
 
 async def test_moto_is_served_through_the_proxy(

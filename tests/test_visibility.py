@@ -11,8 +11,8 @@ from tests.conftest import BareClient
 from tests.declared import Album, Photos, connected, offline
 from tests.histories import ALBUM
 from tests.support.answers import Recorded
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 ALWAYS = {"oldestDate": 0.0}
 NOON = datetime(2020, 1, 1, 12, tzinfo=UTC)
@@ -236,8 +236,10 @@ async def test_counts_tell_when_they_are_lower_bounds(scripted: ScriptedSwf) -> 
     ]
 
 
-async def test_executions_are_found_newest_first_by_all_filters(mini: MiniSwf) -> None:
-    async with connected(mini.url) as conn:
+async def test_executions_are_found_newest_first_by_all_filters(
+    local: WatchedSwf,
+) -> None:
+    async with connected(local.url) as conn:
         photos = Photos(conn)
         await photos.register()
         handles = [await photos.start(Album, {"id": n}) for n in range(3)]

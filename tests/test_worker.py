@@ -20,7 +20,7 @@ from tests.workers import (
     Endless,
     deciding,
     domain_class,
-    mini_domain,
+    local_domain,
     nothing,
     photos,
     resizing,
@@ -69,19 +69,19 @@ async def domain(scripted: ScriptedSwf) -> AsyncIterator[Photos]:
 
 async def test_classes_with_run_and_decide_are_served() -> None:
     async with (
-        mini_domain(Greet, Shout, Greeting) as (mini, domain),
+        local_domain(Greet, Shout, Greeting) as (local, domain),
         Worker(domain) as worker,
     ):
         run = await domain.start(Greeting, {"id": "1", "name": "World"})
         assert await run.result() == "HELLO, WORLD!"
     assert worker.counts == {"decisions completed": 3, "activities completed": 2}
     assert worker.abandoned == []
-    assert mini.calls["RespondDecisionTaskCompleted"] == 3
-    assert mini.calls["RespondActivityTaskCompleted"] == 2
+    assert local.calls["RespondDecisionTaskCompleted"] == 3
+    assert local.calls["RespondActivityTaskCompleted"] == 2
 
 
 async def test_functions_are_served_in_place_of_methods() -> None:
-    async with mini_domain(Greet, Greeting) as (_, domain):
+    async with local_domain(Greet, Greeting) as (_, domain):
         worker = Worker(domain)
 
         @worker.activity(Greet)

@@ -14,12 +14,12 @@ from tests import declared
 from tests.declared import Album, Photos, Resize
 from tests.histories import Raw, began, decision_task, raw
 from tests.support.answers import Recorded, unknown_resource
-from tests.support.mini_swf import MiniSwf
 from tests.support.scripted import ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 Run = Callable[[Any], Awaitable[Any]]
 
-#: Polls of a mini SWF for workers that stop: they wait for them.
+#: Polls of a local SWF for workers that stop: they wait for them.
 POLL_SECONDS = 0.3
 
 BEAT = "RecordActivityTaskHeartbeat"
@@ -139,15 +139,15 @@ def domain_class(*kinds: type[Activity] | type[Workflow]) -> type[Domain]:
 
 
 @asynccontextmanager
-async def mini_domain(
+async def local_domain(
     *kinds: type[Activity] | type[Workflow], **settings: Any
-) -> AsyncIterator[tuple[MiniSwf, Domain]]:
-    """Run a mini SWF, and register a domain with these types in it."""
+) -> AsyncIterator[tuple[WatchedSwf, Domain]]:
+    """Run a local SWF, and register a domain with these types in it."""
     settings.setdefault("poll_seconds", POLL_SECONDS)
-    async with MiniSwf(**settings) as mini, declared.hurried(mini.url) as conn:
+    async with WatchedSwf(**settings) as local, declared.hurried(local.url) as conn:
         domain = domain_class(*kinds)(conn)
         await domain.register()
-        yield mini, domain
+        yield local, domain
 
 
 async def nothing(decision: tasks.Decision) -> None:

@@ -14,6 +14,7 @@ from flowser import (
     decisions,
     events,
     exceptions,
+    flow,
     requests,
     results,
     serializing,
@@ -22,6 +23,7 @@ from flowser import (
     types,
 )
 from flowser._client import connect
+from flowser._deps import deps, providing
 from flowser._lean import Connection
 from flowser._local import connect_local
 from flowser.domain import Domain, list_domains
@@ -40,9 +42,12 @@ __all__ = [
     "connect_local",
     "current_activity",
     "decisions",
+    "deps",
     "events",
     "exceptions",
+    "flow",
     "list_domains",
+    "providing",
     "requests",
     "results",
     "serializing",

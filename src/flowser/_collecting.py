@@ -12,7 +12,7 @@ from flowser._answers import Answerable
 from flowser._settings import checked
 from flowser.exceptions import InvalidArgument
 from flowser.limits import Duration, duration
-from flowser.types import Activity, Workflow
+from flowser.types import Activity, AnyActivity, AnyWorkflow, Workflow
 
 
 class Collecting(Answerable):
@@ -39,9 +39,7 @@ class Collecting(Answerable):
         self.decisions.append(decision)
         return self
 
-    def schedule(
-        self, activity_type: type[Activity], *args: Any, **kwargs: Any
-    ) -> Self:
+    def schedule(self, activity_type: AnyActivity, *args: Any, **kwargs: Any) -> Self:
         """Schedule activity.
 
         Internally, this method calls the schedule classmethod on the activity type
@@ -52,12 +50,12 @@ class Collecting(Answerable):
             *args: For its ``schedule``; usually the input.
             **kwargs: For its ``schedule``.
         """
-        checked(activity_type, Activity, "activity_type")
+        kind = checked(activity_type, Activity, "activity_type")
         with serializing.using(self.domain.serializer):
-            return self.add(activity_type.schedule(*args, **kwargs))
+            return self.add(kind.schedule(*args, **kwargs))
 
     def start_child(
-        self, workflow_type: type[Workflow], *args: Any, **kwargs: Any
+        self, workflow_type: AnyWorkflow, *args: Any, **kwargs: Any
     ) -> Self:
         """Start child workflow.
 
@@ -69,9 +67,9 @@ class Collecting(Answerable):
             *args: For its ``start_child``; usually the input.
             **kwargs: For its ``start_child``.
         """
-        checked(workflow_type, Workflow, "workflow_type")
+        kind = checked(workflow_type, Workflow, "workflow_type")
         with serializing.using(self.domain.serializer):
-            return self.add(workflow_type.start_child(*args, **kwargs))
+            return self.add(kind.start_child(*args, **kwargs))
 
     def mark(self, name: str, details: str | None = None) -> Self:
         """Adds a RecordMarker decision.

@@ -138,7 +138,10 @@ class Connection:
         region_name: The region that calls are signed for.
         endpoint_url: Where they go.
         max_pollers: How many polls can be held at a time.
+        release_polls: Has them answered; None but for an SWF in this process.
     """
+
+    release_polls: Callable[[], None] | None = None
 
     def __init__(
         self,

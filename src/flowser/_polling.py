@@ -241,12 +241,14 @@ class Health:
         self._condition = condition or PollCondition(domain, task_list)
         self._backoff = Backoff()
         self._throttling = Backoff(most=_THROTTLED)
+        self._early = False
 
     def succeeded(self) -> None:
         """Note a task."""
         self._condition.well(self)
         self._backoff.reset()
         self._throttling.reset()
+        self._early = False
 
     def failed(self, error: Error, elapsed: float) -> float:
         """Note a poll without a task, and say how long to wait before the next.
@@ -258,9 +260,13 @@ class Health:
         Returns:
             Seconds; 0 after an ordinary empty poll.
         """
-        if isinstance(error, EmptyTaskPollResult) and elapsed >= _TOO_SOON:
-            self.succeeded()
-            return 0.0
+        if isinstance(error, EmptyTaskPollResult):
+            if elapsed >= _TOO_SOON:
+                self.succeeded()
+                return 0.0
+            if not self._early:  # once is how a server lets polls go that ends
+                self._early = True
+                return self._backoff.pause()
         self._condition.ails(self, error)
         if isinstance(error, Throttled):
             return self._throttling.pause()

@@ -19,9 +19,18 @@ T = TypeVar("T")
 def checked(t: Any, base: type[T], argument: str) -> type[T]:
     """Refuse what is no type, or has no name, version or task list.
 
+    Args:
+        t: A class, or what a decorator made of a function.
+        base: What it is to be a subclass of.
+        argument: What it was passed as.
+
+    Returns:
+        The class.
+
     Raises:
         InvalidArgument: Naming what is missing.
     """
+    t = class_of(t)
     if not (isinstance(t, type) and issubclass(t, base)):
         remedy = f"pass a subclass of flowser.types.{base.__name__}, the class itself"
         raise InvalidArgument(argument, f"is {t!r}", remedy)
@@ -36,6 +45,16 @@ def checked(t: Any, base: type[T], argument: str) -> type[T]:
         raise InvalidArgument(f"{t.__name__}.serializer", problem, remedy)
     found: type[T] = t
     return found
+
+
+def all_checked(types: Iterable[Any] | None, base: type[T]) -> list[type[T]]:
+    """Give the classes of types that were listed; see :func:`checked`."""
+    return [checked(t, base, "types") for t in types or ()]
+
+
+def class_of(t: Any) -> Any:
+    """Give the class that a decorator made of a function; anything else as it is."""
+    return t if isinstance(t, type) else getattr(t, "type", t)
 
 
 def either(given: Any, default: Any) -> Any:

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from typing import Any
 
+import msgspec
+
 from flowser import limits, requests, results, shapes, wire
 from flowser._answers import Answerable
 from flowser.executions import Caller, WorkflowExecution
+from flowser.replay import formats
 
 _current: ContextVar["Activity"] = ContextVar("flowser.activity")
 
@@ -31,6 +34,12 @@ def current_activity() -> "Activity":
 def make_current(task: "Activity") -> Token["Activity"]:
     """Make a task the current one of this context; the token's variable undoes it."""
     return _current.set(task)
+
+
+class _Retried(msgspec.Struct):
+    """An input, as far as it tells of the attempt before."""
+
+    told: formats.Attempt | None = msgspec.field(name=formats.MEMBER, default=None)
 
 
 class Activity(Answerable):
@@ -90,6 +99,22 @@ class Activity(Answerable):
             SerializationError: When it is no such object.
         """
         return self._load_input(self._input)
+
+    @functools.cached_property
+    def previous_details(self) -> str | None:
+        """What the attempt before this one told last.
+
+        None unless a coroutine workflow tries the activity again, and its input is an
+        object: that of a decorated function is one.
+        """
+        text = self._input or ""
+        if f'"{formats.MEMBER}"' not in text:
+            return None
+        try:
+            told = msgspec.json.decode(text, type=_Retried).told
+        except (ValueError, RecursionError):
+            return None
+        return None if told is None else told.details
 
     @property
     def fields(self) -> dict[str, str | None]:

@@ -8,9 +8,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TypeVar
 
 from flowser import requests, results, shapes
+from flowser._settings import class_of
 from flowser.calling import Calling
 from flowser.exceptions import InvalidArgument
-from flowser.types import Activity, Workflow
+from flowser.types import Activity, AnyActivity, AnyWorkflow, Workflow
 from flowser.visibility import pages
 
 R = TypeVar("R", bound=shapes.Shape)
@@ -18,8 +19,8 @@ R = TypeVar("R", bound=shapes.Shape)
 #: An activity or workflow class.
 AnyTypeClass = type[Activity] | type[Workflow]
 
-#: An activity or workflow class, or the name and version of one.
-AnyType = AnyTypeClass | shapes.ActivityType | shapes.WorkflowType
+#: An activity or workflow, or the name and version of one.
+AnyType = AnyActivity | AnyWorkflow | shapes.ActivityType | shapes.WorkflowType
 
 
 class Administration(Calling):
@@ -230,9 +231,12 @@ def registration_status(
 def _named(type: AnyType) -> shapes.ActivityType | shapes.WorkflowType:
     if isinstance(type, shapes.ActivityType | shapes.WorkflowType):
         return type
+    type = class_of(type)
     if hasattr(type, "activity_type"):
-        return type.activity_type()
+        activity: shapes.ActivityType = type.activity_type()
+        return activity
     if hasattr(type, "workflow_type"):
-        return type.workflow_type()
+        workflow: shapes.WorkflowType = type.workflow_type()
+        return workflow
     remedy = "pass a subclass of types.Activity or types.Workflow, or its name"
     raise InvalidArgument("type", f"is {type!r}", remedy)

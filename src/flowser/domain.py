@@ -22,10 +22,11 @@ from flowser import requests, results, serializing, shapes, wire
 from flowser._backoff import Backoff
 from flowser._boto import wire_of
 from flowser._polling import PASSING, Health, activity_poll, decision_poll
-from flowser._settings import checked
+from flowser._settings import checked, class_of
 from flowser.administration import registration_status
 from flowser.exceptions import (
     BrokenHistory,
+    EmptyTaskPollResult,
     InvalidArgument,
     WorkflowExecutionAlreadyStartedFault,
 )
@@ -33,7 +34,7 @@ from flowser.executions import WorkflowExecution
 from flowser.registration import Registering
 from flowser.tasks import Activity, Decision
 from flowser.types import Activity as ActivityClass
-from flowser.types import Type, Workflow
+from flowser.types import AnyKind, AnyWorkflow, Type, Workflow
 from flowser.visibility import Visibility, pages
 
 Task = TypeVar("Task", Decision, Activity)
@@ -51,7 +52,7 @@ class Domain(Registering, Visibility):
     (defaults to '30').
 
     To register types, workflow_types and activity_types need to be set. They should be
-    lists of types.Workflow and types.Activity subclasses.
+    lists of types.Workflow and types.Activity subclasses, or of decorated functions.
 
     Attributes:
         name: 1 to 256 characters.
@@ -96,19 +97,20 @@ class Domain(Registering, Visibility):
         self, named: shapes.ActivityType | shapes.WorkflowType, /
     ) -> Type | None:
         """Give an instance of the domain's type of this name and version, or None."""
-        known: Iterable[type[Type]] | None = self.workflow_types
+        known: Iterable[AnyKind] | None = self.workflow_types
         if isinstance(named, shapes.ActivityType):
             known = self.activity_types
-        for kind in known or ():
+        for kind in map(class_of, known or ()):
             if (kind.name, kind.version) == (named.name, named.version):
-                return kind(self)
+                instance: Type = kind(self)
+                return instance
         return None
 
     # -- executions --
 
     async def start(
         self,
-        t: type[Workflow],
+        t: AnyWorkflow,
         input: Any = None,
         *,
         if_running: Literal["raise", "attach"] = "raise",
@@ -120,7 +122,8 @@ class Domain(Registering, Visibility):
         with the given input.
 
         Args:
-            t: Subclass of types.Workflow.
+            t: Subclass of types.Workflow, or a decorated function, whose input is made
+                of arguments: ``domain.start(album, album.input(["a.png"]), ...)``.
             input: Any object that the serializer can write; None for none.
             if_running: "raise" when an open execution has the id, or "attach" to it.
             **options: For the type's ``start``.
@@ -169,7 +172,7 @@ class Domain(Registering, Visibility):
         self,
         workflow_id: str,
         run_id: str | None = None,
-        t: type[Workflow] | None = None,
+        t: AnyWorkflow | None = None,
     ) -> WorkflowExecution:
         """Make a handle on an execution that was started elsewhere.
 
@@ -184,7 +187,7 @@ class Domain(Registering, Visibility):
 
     # -- tasks --
 
-    def decisions(self, t: type[Type]) -> AsyncGenerator[Decision, None]:
+    def decisions(self, t: AnyKind) -> AsyncGenerator[Decision, None]:
         """High-level interface to iterate over decision tasks.
 
         This method polls for new tasks of the given type indefinitely: one long poll at
@@ -204,7 +207,7 @@ class Domain(Registering, Visibility):
         """
         return self._iterate(checked(t, Type, "t"), self.poll_decision)
 
-    def activities(self, t: type[Type]) -> AsyncGenerator[Activity, None]:
+    def activities(self, t: AnyKind) -> AsyncGenerator[Activity, None]:
         """High-level interface to iterate over activity tasks.
 
         This method polls for new tasks of the given type indefinitely, as
@@ -227,9 +230,10 @@ class Domain(Registering, Visibility):
         of the domain to poll again.
         """
         self._stopping.set()
+        wire.release_polls(self.wire)
 
     async def poll_decision(
-        self, where: type[Type] | str, *, page_size: int = 0
+        self, where: AnyKind | str, *, page_size: int = 0
     ) -> Decision:
         """Poll once for a decision task, for up to 60 seconds.
 
@@ -250,7 +254,7 @@ class Domain(Registering, Visibility):
         caller = self._caller(task.workflow_type, where)
         return Decision(task, caller, request=request)
 
-    async def poll_activity(self, where: type[Type] | str) -> Activity:
+    async def poll_activity(self, where: AnyKind | str) -> Activity:
         """Poll once for an activity task, for up to 60 seconds.
 
         Do not cancel it: a task that was handed out meanwhile is lost until it times
@@ -270,12 +274,14 @@ class Domain(Registering, Visibility):
     def _caller(
         self,
         named: shapes.ActivityType | shapes.WorkflowType,
-        where: type[Type] | str,
+        where: AnyKind | str,
     ) -> "Type | Domain":
         """Find what a task belongs to: the type polled for, another, or none known."""
         names = (named.name, named.version)
-        if not isinstance(where, str) and (where.name, where.version) == names:
-            return where(self)
+        kind = class_of(where)
+        if not isinstance(kind, str) and (kind.name, kind.version) == names:
+            found: Type = kind(self)
+            return found
         return self.type_of(named) or self
 
     async def _iterate(
@@ -292,6 +298,8 @@ class Domain(Registering, Visibility):
                 health.lost("the poll was cancelled")
                 raise
             except PASSING as error:
+                if self._stopping.is_set() and isinstance(error, EmptyTaskPollResult):
+                    return
                 await self._pause(health.failed(error, clock() - began))
             except BrokenHistory as error:
                 health.succeeded()  # the poll was
@@ -320,14 +328,15 @@ def _check_types(argument: str, types: Any, base: type[Type]) -> None:
         raise InvalidArgument(argument, f"is {types!r}", remedy)
     seen: dict[tuple[str, str], type[Type]] = {}
     for t in types:
-        key = (checked(t, base, argument).name, t.version)
-        other = seen.setdefault(key, t)
-        if other is not t:
-            problem = f"has {other.__name__} and {t.__name__}, both {' '.join(key)}"
+        kind = checked(t, base, argument)
+        key = (kind.name, kind.version)
+        other = seen.setdefault(key, kind)
+        if other is not kind:
+            problem = f"has {other.__name__} and {kind.__name__}, both {' '.join(key)}"
             raise InvalidArgument(argument, problem, "change a name or a version")
 
 
-def _list_name(where: type[Type] | str) -> str:
+def _list_name(where: AnyKind | str) -> str:
     return where if isinstance(where, str) else checked(where, Type, "where").task_list
 
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from flowser import requests, shapes
-from flowser._settings import priority
+from flowser._settings import all_checked, priority
 from flowser.administration import Administration, AnyTypeClass
 from flowser.exceptions import (
     DomainAlreadyExistsFault,
@@ -18,7 +18,7 @@ from flowser.exceptions import (
     UnknownResourceFault,
 )
 from flowser.limits import duration
-from flowser.types import Activity, Workflow
+from flowser.types import Activity, AnyActivity, AnyWorkflow, Workflow
 
 log = logging.getLogger("flowser.registration")
 
@@ -80,14 +80,14 @@ class Registering(Administration):
     Attributes:
         retention_period: Days for which closed executions are kept, 0 to 90.
         description: At most 1,024 characters.
-        workflow_types: Subclasses of types.Workflow.
-        activity_types: Subclasses of types.Activity.
+        workflow_types: Subclasses of types.Workflow, and decorated functions.
+        activity_types: Subclasses of types.Activity, and decorated functions.
     """
 
     retention_period: str | int = "30"
     description: str | None = None
-    workflow_types: Iterable[type[Workflow]] | None = None
-    activity_types: Iterable[type[Activity]] | None = None
+    workflow_types: Iterable[AnyWorkflow] | None = None
+    activity_types: Iterable[AnyActivity] | None = None
 
     async def register(self, raise_exists: bool = False) -> Registration:
         """Register domain and associated types on AWS.
@@ -137,8 +137,8 @@ class Registering(Administration):
                 return await do(kind)
 
         kinds: list[AnyTypeClass] = [
-            *(self.workflow_types or ()),
-            *(self.activity_types or ()),
+            *all_checked(self.workflow_types, Workflow),
+            *all_checked(self.activity_types, Activity),
         ]
         done = await asyncio.gather(*map(one, kinds), return_exceptions=True)
         for outcome in done:  # only when all have ended: nothing goes on behind

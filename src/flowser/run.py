@@ -35,7 +35,7 @@ from flowser import __version__, _loading, _logs
 from flowser._client import connect
 from flowser._lean import Connection
 from flowser._loading import Broken, Target
-from flowser._local import credentials, local_swf
+from flowser._local import connect_local
 from flowser.domain import Domain
 from flowser.exceptions import Error
 
@@ -50,6 +50,8 @@ _OF_WORKER: dict[str, tuple[Callable[[str], Any], str, str]] = {
     "activity_pollers": (int, "N", "polls held for each list of activities (1)"),
     "decision_pollers": (int, "N", "polls held for each list of decisions (1)"),
     "threads": (int, "N", "how many plain-def activities at a time (100)"),
+    "cached_runs": (int, "N", "how many workflow runs stay in memory (1000)"),
+    "watchdog": (float, "SECONDS", "that workflow code may run without waiting (10)"),
     "drain": (float, "SECONDS", "from the first signal until work is cut off (70)"),
     "identity": (str, "NAME", "who polls, for the history (host and process)"),
 }
@@ -91,6 +93,8 @@ def _add_where(made: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--local", action="store_true", help="start an SWF on this machine"
     )
+    words = "as --local, and keep all in this file"
+    where.add_argument("--local-db", metavar="FILE", help=words)
 
 
 def _add_how(made: argparse.ArgumentParser) -> None:
@@ -98,6 +102,11 @@ def _add_how(made: argparse.ArgumentParser) -> None:
     for name, (kind, metavar, words) in _OF_WORKER.items():
         option = f"--{name.replace('_', '-')}"
         how.add_argument(option, type=kind, metavar=metavar, help=words)
+    how.add_argument(
+        "--sticky",
+        action=argparse.BooleanOptionalAction,
+        help="keep workflow runs in memory between their decisions (yes)",
+    )
     how.add_argument(
         "--register",
         action=argparse.BooleanOptionalAction,
@@ -125,6 +134,7 @@ def main(
         The exit status.
     """
     options = parser().parse_args(arguments)
+    options.local = options.local or options.local_db is not None
     if options.local and (options.endpoint or options.profile):
         return _refused("--local brings its own endpoint: leave out the other options")
     _logs.configure(options.log_level, options.log_format)
@@ -187,7 +197,7 @@ async def serve(target: Target, options: argparse.Namespace) -> int:
     Raises:
         Broken: When it cannot begin.
     """
-    given = {name: getattr(options, name) for name in _OF_WORKER}
+    given = {name: getattr(options, name) for name in (*_OF_WORKER, "sticky")}
     chosen = {name: value for name, value in given.items() if value is not None}
     async with contextlib.AsyncExitStack() as stack:
         try:
@@ -221,14 +231,16 @@ async def _connected(
         "region_name": options.region,
         "endpoint_url": options.endpoint,
         "profile_name": options.profile,
-        "max_pollers": max(1000, pollers * target.types),
     }
-    async with contextlib.AsyncExitStack() as stack:
-        if options.local:
-            url = await stack.enter_async_context(local_swf())
-            region = {"region_name": options.region} if options.region else {}
-            settings |= {"profile_name": None} | credentials(url) | region
-        yield await stack.enter_async_context(connect(**settings))
+    given = {name: value for name, value in settings.items() if value is not None}
+    given["max_pollers"] = max(1000, pollers * target.types)
+    opened = (
+        connect_local(db=options.local_db, **given)
+        if options.local
+        else connect(**given)
+    )
+    async with opened as conn:
+        yield conn
 
 
 if __name__ == "__main__":

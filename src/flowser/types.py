@@ -3,15 +3,16 @@
 A subclass says its name, version, task list and timeouts, and how an id is made from
 an input. Its class methods build decisions; an instance, ``T(domain)``, starts
 executions. A worker serves an activity that has ``run``, and a workflow that has
-``decide``.
+``run`` or ``decide``.
 
 Source:
     swf-semantics.md sections 1.5, 1.7, 3.2 and 5.
 """
 
+import builtins
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import Any, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 import msgspec
 
@@ -271,8 +272,9 @@ class Workflow(Type):
     """Base class for workflow types.
 
     Subclasses must set name, version and task_list properties, and may wrap the
-    ``start`` method and the ``start_child`` class method. With
-    ``async def decide(self, decision)`` a worker can serve them.
+    ``start`` method and the ``start_child`` class method. A worker can serve them with
+    ``async def run(self, input)``, which it replays (:mod:`flowser.flow`), or with
+    ``async def decide(self, decision)``, which decides by looking at the history.
 
     Attributes:
         child_policy: What happens to open children when a run is terminated or times
@@ -413,3 +415,25 @@ class Workflow(Type):
     def workflow_type(cls) -> shapes.WorkflowType:
         """Name this type as SWF does."""
         return shapes.WorkflowType(name=cls.name, version=cls.version)
+
+
+T_co = TypeVar("T_co", bound=Type, covariant=True)
+
+
+class Described(Protocol[T_co]):
+    """What stands for a class: a decorated function (:mod:`flowser.flow`)."""
+
+    @property
+    def type(self) -> builtins.type[T_co]:
+        """The class."""
+        ...
+
+
+#: An activity class, or a function that was made one.
+AnyActivity = type[Activity] | Described[Activity]
+
+#: A workflow class, or a function that was made one.
+AnyWorkflow = type[Workflow] | Described[Workflow]
+
+#: Either.
+AnyKind = type[Type] | Described[Type]

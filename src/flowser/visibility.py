@@ -11,15 +11,16 @@ from typing import Any, TypeVar
 import msgspec
 
 from flowser import requests, results, shapes
+from flowser._settings import class_of
 from flowser.calling import Calling
 from flowser.exceptions import InvalidArgument
 from flowser.executions import ALWAYS
-from flowser.types import Workflow
+from flowser.types import AnyWorkflow
 
 R = TypeVar("R", bound=shapes.Shape)
 
-#: A type: the class of a workflow, or a name, or a name and a version.
-TypeFilter = type[Workflow] | str | shapes.WorkflowType
+#: A type: a workflow, or a name, or a name and a version.
+TypeFilter = AnyWorkflow | str | shapes.WorkflowType
 
 
 async def pages(
@@ -218,9 +219,10 @@ def _filters(
     if isinstance(type, str):
         return {"type_filter": shapes.WorkflowTypeFilter(name=type)}
     if type is not None:
-        tag = getattr(type, "default_filter_tag", None)
+        kind = type if isinstance(type, shapes.WorkflowType) else class_of(type)
+        tag = getattr(kind, "default_filter_tag", None)
         if tag is None:
-            named = shapes.WorkflowTypeFilter(name=type.name, version=type.version)
+            named = shapes.WorkflowTypeFilter(name=kind.name, version=kind.version)
             return {"type_filter": named}
     if tag is not None:
         return {"tag_filter": shapes.TagFilter(tag=tag)}

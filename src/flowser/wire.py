@@ -37,6 +37,16 @@ R = TypeVar("R", bound=Shape)
 _SKEW = re.compile(r"Signature (expired|not yet current)")
 
 
+def release_polls(wire: "Wire") -> None:
+    """Have polls answered that an SWF on this machine holds; AWS cannot be told.
+
+    So a worker that stops need not wait out its polls.
+    """
+    release = getattr(wire, "release_polls", None)
+    if release is not None:
+        release()
+
+
 class Wire(Protocol):
     """Carries one call to SWF, and its answer back."""
 

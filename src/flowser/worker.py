@@ -11,6 +11,8 @@ Source:
 """
 
 import asyncio
+import contextlib
+import contextvars
 from collections import Counter
 from collections.abc import Callable
 from types import TracebackType
@@ -18,7 +20,9 @@ from typing import Any, Literal, Self, TypeVar
 
 import anyio
 
-from flowser._settings import checked
+from flowser import wire
+from flowser._deps import provide
+from flowser._settings import all_checked, checked
 from flowser._worker.crew import Crew, log
 from flowser._worker.handlers import Handlers
 from flowser._worker.pollers import TaskList, pollers_of
@@ -26,9 +30,12 @@ from flowser._worker.serving import Serving, Settings
 from flowser._worker.signals import handled
 from flowser._worker.watchdog import Watchdog
 from flowser.domain import Domain
-from flowser.types import Activity, Workflow
+from flowser.types import Activity, AnyActivity, AnyWorkflow, Workflow
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: Makes what activities and steps depend on, and ends it.
+Lifespan = Callable[[Domain], contextlib.AbstractAsyncContextManager[Any]]
 
 #: Seconds for which a handler may block the event loop before it is named in the log.
 _PATIENCE = 2.0
@@ -46,8 +53,10 @@ class Worker:
 
     An activity type is served by its ``run(self, input)``: ``async def``, or a plain
     ``def``, which runs in a thread. A workflow type is served by its
-    ``async def decide(self, decision)``. Types without are left to other workers. Each
-    task gets a new instance of its type, whose ``task`` is the task.
+    ``async def run(self, input)``, a coroutine that is replayed (:mod:`flowser.flow`),
+    or by its ``async def decide(self, decision)``. Functions that were decorated are
+    such types. Types without are left to other workers. Each activity task, and each
+    task of a ``decide``, gets a new instance of its type, whose ``task`` is the task.
 
     What ``run`` returns completes the activity, what it raises fails it. While it
     runs, the worker heartbeats: at a third of the type's ``heartbeat_timeout``, with
@@ -80,7 +89,8 @@ class Worker:
         counts: How many tasks ended how, by "activities completed", "... failed",
             "... canceled", "... over" (SWF had closed it), "... refused" (the answer),
             "decisions completed", "... failed", "... left", "... dropped" and
-            "... unknown" (the type).
+            "... unknown" (the type); of coroutine workflows, how many decisions began
+            with "runs replayed" and with "runs resumed" from memory.
         in_flight: How many tasks are being handled now.
 
     Source:
@@ -100,6 +110,13 @@ class Worker:
         grace: float = 5.0,
         heartbeat_interval: float = 60.0,
         on_decision_error: Literal["leave", "fail"] = "leave",
+        sticky: bool = True,
+        sticky_timeout: int = 5,
+        cached_runs: int = 1_000,
+        cached_bytes: int = 64 * 1024 * 1024,
+        cached_seconds: float = 3600.0,
+        watchdog: float | None = 10.0,
+        lifespan: Lifespan | None = None,
         identity: str | None = None,
     ) -> None:
         """Collect the handlers of a domain.
@@ -121,7 +138,27 @@ class Worker:
             heartbeat_interval: The longest time between two heartbeats, in seconds: a
                 cancel request is seen no later.
             on_decision_error: What becomes of a decision task whose handler raises:
-                "leave" it to be handed out again, or "fail" its run.
+                "leave" it to be handed out again, or "fail" its run. Not for ``run``:
+                what that raises fails its run, and what flowser finds, never.
+            sticky: Whether runs of coroutine workflows stay in memory between their
+                decisions, which then come to a task list of this worker's own; without,
+                every decision replays its run. Where IAM names the task lists that may
+                be polled, allow those that begin with ``flowser-``.
+            sticky_timeout: Seconds after which others may take such a decision, when
+                this worker does not: when it was killed, say.
+            cached_runs: How many runs stay in memory; the one that had no decision for
+                the longest time goes first.
+            cached_bytes: How much they may take, about: what their variables hold is
+                not counted.
+            cached_seconds: For how long a run stays that has no decision.
+            watchdog: Seconds that the code of a workflow may run without waiting: after
+                that it is interrupted, the log names it with its stacks, and its
+                decision is left. It runs in a thread, so that heartbeats and polls go
+                on meanwhile. With None it runs in the thread of the event loop,
+                unwatched, where a debugger can follow.
+            lifespan: Called with the domain, it gives an async context manager around
+                all work; what that yields, :func:`flowser.deps` gives to activities and
+                steps.
             identity: Who polls, for the history; the domain's, or host and process.
 
         Raises:
@@ -138,19 +175,28 @@ class Worker:
             grace=grace,
             heartbeat_interval=heartbeat_interval,
             on_decision_error=on_decision_error,
+            sticky=sticky,
+            sticky_timeout=sticky_timeout,
+            cached_runs=cached_runs,
+            cached_bytes=cached_bytes,
+            cached_seconds=cached_seconds,
+            watchdog=watchdog,
             identity=identity,
         )
+        self._lifespan = lifespan
         self._prepare()
 
     def _prepare(self) -> None:
         self._settings.check()
         kinds = self.domain.activity_types, self.domain.workflow_types
-        self._runs = Handlers[Activity]("run", kinds[0] or ())
-        self._decides = Handlers[Workflow]("decide", kinds[1] or ())
+        self._runs = Handlers("run", all_checked(kinds[0], Activity))
+        deciders = all_checked(kinds[1], Workflow)
+        self._decides = Handlers("decide", deciders, or_else="run")
         self.aborted = False
         self._crew = Crew(self._settings.threads, self.stop)
         self._lists: list[TaskList[Any]] = []
         self._stopping = asyncio.Event()
+        self._stack = contextlib.AsyncExitStack()
         self._group: asyncio.TaskGroup | None = None
         self._supervisor: asyncio.Task[None] | None = None
 
@@ -159,14 +205,15 @@ class Worker:
 
     # -- handlers --
 
-    def activity(self, t: type[Activity]) -> Callable[[F], F]:
+    def activity(self, t: AnyActivity) -> Callable[[F], F]:
         """Serve an activity type by the function that follows: ``(input) -> result``.
 
         It may be ``async def`` or ``def``; :func:`flowser.current_activity` gives it
         its task. It comes in place of the type's ``run``.
 
         Args:
-            t: Subclass of types.Activity; the domain need not list it.
+            t: Subclass of types.Activity, or a decorated function; the domain need not
+                list it.
 
         Returns:
             A decorator that gives the function back as it is.
@@ -183,13 +230,14 @@ class Worker:
 
         return decorate
 
-    def decider(self, t: type[Workflow]) -> Callable[[F], F]:
+    def decider(self, t: AnyWorkflow) -> Callable[[F], F]:
         """Serve a workflow type by the function that follows: ``async (decision)``.
 
-        It comes in place of the type's ``decide``.
+        It comes in place of the type's ``run`` or ``decide``.
 
         Args:
-            t: Subclass of types.Workflow; the domain need not list it.
+            t: Subclass of types.Workflow, or a decorated function; the domain need not
+                list it.
 
         Returns:
             A decorator that gives the function back as it is.
@@ -216,7 +264,12 @@ class Worker:
 
     def _serving(self) -> Serving:
         return Serving(
-            self.domain, self._runs, self._decides, self._settings, self._crew
+            self.domain,
+            self._runs,
+            self._decides,
+            self._settings,
+            self._crew,
+            stopping=self._stopping.is_set,
         )
 
     # -- life --
@@ -248,6 +301,7 @@ class Worker:
         for task_list in self._lists:
             for poller in tuple(task_list.pollers):
                 poller.stop()
+        wire.release_polls(self.domain.wire)
 
     def abort(self) -> None:
         """Cancel all handlers now, answer for them, and end within *grace*."""
@@ -290,8 +344,15 @@ class Worker:
         serving = self._serving()
         serving.check()
         self._lists = serving.lists()
-        self._group = await asyncio.TaskGroup().__aenter__()
-        self._supervisor = self._group.create_task(self._supervise())
+        self._group = asyncio.TaskGroup()
+        context = contextvars.copy_context()
+        if self._lifespan is not None:
+            made = self._lifespan(self.domain)
+            provided = await self._stack.enter_async_context(made)
+            context.run(provide, provided)
+        await self._group.__aenter__()
+        supervising = self._supervise(serving)
+        self._supervisor = self._group.create_task(supervising, context=context)
         return self
 
     async def __aexit__(
@@ -309,8 +370,9 @@ class Worker:
         """
         self.stop()
         cancelled = await self._outlasted()
-        if self._group is not None:
-            await self._group.__aexit__(None, None, None)
+        async with self._stack:
+            if self._group is not None:
+                await self._group.__aexit__(None, None, None)
         if cancelled is not None:
             raise cancelled
 
@@ -326,27 +388,32 @@ class Worker:
                     self.abort()
         return cancelled
 
-    async def _supervise(self) -> None:
+    async def _supervise(self, serving: Serving) -> None:
         """Run pollers until stopped, and then bring all to an end."""
         crew, fields = self._crew, {"domain": self.domain.name}
         log.info("the worker begins", extra=fields)
         with Watchdog(_PATIENCE):
-            if not self._stopping.is_set():
-                for poller in pollers_of(self._lists):
-                    crew.poll(poller.run())
-            await self._stopping.wait()
-            message = "the worker polls no more; up to %g s for %d polls and %d tasks"
-            await asyncio.sleep(0)  # pollers without a poll in flight end at once
-            counted = self._settings.drain, crew.polling, crew.in_flight
-            log.info(message, *counted, extra=fields)
-            await crew.settle(self._settings.drain, lambda: self.aborted)
-            if crew.busy:
-                for task_list in self._lists:
-                    task_list.tell_cancelled()
-                await crew.cut_off(self._settings.grace)
-            await crew.rest()
+            async with serving.replaying():
+                await self._work(fields)
         log.info("the worker has ended", extra=fields)
         if len(crew.bugs) > 1:
             raise BaseExceptionGroup("a worker failed", crew.bugs)
         for bug in crew.bugs:
             raise bug
+
+    async def _work(self, fields: dict[str, str]) -> None:
+        crew = self._crew
+        if not self._stopping.is_set():
+            for poller in pollers_of(self._lists):
+                crew.poll(poller.run())
+        await self._stopping.wait()
+        message = "the worker polls no more; up to %g s for %d polls and %d tasks"
+        await asyncio.sleep(0)  # pollers without a poll in flight end at once
+        counted = self._settings.drain, crew.polling, crew.in_flight
+        log.info(message, *counted, extra=fields)
+        await crew.settle(self._settings.drain, lambda: self.aborted)
+        if crew.busy:
+            for task_list in self._lists:
+                task_list.tell_cancelled()
+            await crew.cut_off(self._settings.grace)
+        await crew.rest()

@@ -24,9 +24,9 @@ from tests.declared import session
 from tests.faults.virtual import now
 from tests.histories import activity_task
 from tests.support.answers import Answer, Hang, Recorded
-from tests.support.mini_swf import MiniSwf
 from tests.support.proxy import FaultingProxy
 from tests.support.scripted import EMPTY_POLL, ScriptedSwf
+from tests.support.watched import WatchedSwf
 
 POLL_ACTIVITY, POLL_DECISION = "PollForActivityTask", "PollForDecisionTask"
 COMPLETED, FAILED = "RespondActivityTaskCompleted", "RespondActivityTaskFailed"
@@ -70,7 +70,7 @@ class Rig:
         owner: The domain over a connection of its own, which nothing disturbs.
     """
 
-    swf: MiniSwf
+    swf: WatchedSwf
     proxy: FaultingProxy
     farm: Farm
     owner: Farm
@@ -111,10 +111,10 @@ async def rigged(**options: Any) -> AsyncIterator[Rig]:
     """Set all up, with the domain and its types registered.
 
     Args:
-        options: Those of MiniSwf.
+        options: Those of WatchedSwf.
     """
     async with (
-        MiniSwf(**options) as swf,
+        WatchedSwf(**options) as swf,
         FaultingProxy(swf.url) as proxy,
         opened(swf.url) as direct,
         opened(proxy.url) as conn,

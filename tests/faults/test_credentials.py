@@ -245,6 +245,8 @@ def test_no_interval_is_taken_by_a_wall_clock() -> None:
             ):
                 found.add(f"{path.relative_to(source)}: {ast.unparse(node)}")
     assert found == {
+        "_flow/verbs.py: datetime.fromtimestamp",  # flow.now() is the history's time
         "_lean.py: datetime.now",  # a signature bears the date
         "_logs.py: datetime.fromtimestamp",  # so does a log record
+        "testing/swf.py: datetime.fromtimestamp",  # the time of a local SWF is shown
     }

@@ -10,7 +10,7 @@ import msgspec
 
 from tests.faults import endurance_program
 from tests.faults.farm import POLL_ACTIVITY, TASK
-from tests.support.mini_http import Connection, HttpServer, Request
+from tests.support.http import Connection, HttpServer, Request
 from tests.support.processes import run_python
 
 PROGRAM = Path(endurance_program.__file__)

@@ -27,8 +27,8 @@ from tests.faults.farm import (
     opened,
 )
 from tests.faults.virtual import now
-from tests.support.mini_swf import MiniSwf
 from tests.support.processes import Child, run_python
+from tests.support.watched import WatchedSwf
 
 PROGRAM = Path(worker_program.__file__)
 
@@ -42,7 +42,7 @@ PATIENCE = 40.0
 class Field:
     """An SWF with a domain, whose worker is another process."""
 
-    def __init__(self, swf: MiniSwf, farm: worker_program.Farm) -> None:
+    def __init__(self, swf: WatchedSwf, farm: worker_program.Farm) -> None:
         """Own the domain, over a connection that nothing disturbs."""
         self.swf = swf
         self.farm = farm
@@ -73,7 +73,7 @@ class Field:
 async def field(**options: Any) -> AsyncIterator[Field]:
     """Set all up."""
     async with (
-        MiniSwf(second=SECOND, **options) as swf,
+        WatchedSwf(second=SECOND, **options) as swf,
         opened(swf.url) as conn,
     ):
         farm = worker_program.Farm(conn)

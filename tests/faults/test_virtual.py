@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from tests.faults.virtual import now, virtual
-from tests.support.mini_http import Connection, HttpServer, Request
+from tests.support.http import Connection, HttpServer, Request
 
 
 @virtual

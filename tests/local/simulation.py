@@ -116,10 +116,10 @@ class Simulation:
                     await self._live()
             except TimeoutError:
                 self.report.problems.append("not all executions end")
-            history = await _told(Client(self._server))
+            histories = await _told(Client(self._server))
             await self._stop(dies=False)
             self.report.seconds = clock.time()
-        Audit(self.report, self._weather, history).check()
+            Audit(self.report, self._weather, histories).check()
         return self.report
 
     async def _live(self) -> None:

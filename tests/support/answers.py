@@ -162,9 +162,3 @@ def internal_failure(status: int = 500) -> Fault:
     """Give a server error without a message."""
     name = "ServiceUnavailable" if status == 503 else "InternalFailure"
     return Fault(name, None, status, SERVICE)
-
-
-def member_missing(name: str) -> Fault:
-    """Give the ValidationException for a required member that is absent."""
-    constraint = "failed to satisfy constraint: Member must not be null"
-    return invalid(f"1 validation error detected: Value null at '{name}' {constraint}")

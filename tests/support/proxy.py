@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.support.mini_http import Connection, HttpServer, Request, header
+from tests.support.http import Connection, HttpServer, Request, header
 from tests.support.proxy_rules import Answered, Kind, Rule, planted
 from tests.support.watch import Watch
 

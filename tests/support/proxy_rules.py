@@ -16,7 +16,7 @@ from tests.support.answers import (
     limit_exceeded,
     throttled,
 )
-from tests.support.mini_http import header, json_answer
+from tests.support.http import header, json_answer
 
 Kind = Literal[
     "lost",

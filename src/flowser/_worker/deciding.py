@@ -1,23 +1,24 @@
 """One decision, from its handler's start to its answer, in one asyncio task.
 
+What all have in common, and those whose handler is a ``decide`` of the user's.
+
 Source:
     swf-semantics.md section 2.3; reliability.md section 4 experiments 2, 5, 21, 27 and
     30 to 33.
 """
 
+import abc
 import asyncio
 import logging
-from typing import Any, Literal
+from typing import Any, Generic, Literal, TypeVar
 
-from flowser import limits
 from flowser._polling import PASSING
 from flowser._worker import telling
 from flowser._worker.crew import Crew, Fields
 from flowser._worker.failures import failure, left_behind
 from flowser._worker.handlers import Handler
-from flowser._worker.held import HeldDecision
+from flowser._worker.held import HeldDecision, HeldTurn
 from flowser._worker.slots import Slot
-from flowser.events import DecisionTaskScheduled
 from flowser.exceptions import (
     BrokenHistory,
     ConfigurationError,
@@ -30,6 +31,8 @@ from flowser.types import Workflow
 
 log = logging.getLogger("flowser.worker")
 
+T = TypeVar("T", HeldDecision, HeldTurn)
+
 OnDecisionError = Literal["leave", "fail"]
 
 #: Exceptions for which no run is failed: they say nothing about it.
@@ -38,33 +41,22 @@ _NOT_ITS_FAULT = (*PASSING, ConfigurationError)
 #: Seconds for the reply to an answer, when the time for the decision is over.
 _REPLY = 1.0
 
-#: Operations whose faults are about the decision task itself.
-_OURS = frozenset({"PollForDecisionTask", "RespondDecisionTaskCompleted"})
 
-
-class RunningDecision:
+class Deciding(abc.ABC, Generic[T]):
     """A decision task that is being handled."""
 
-    def __init__(
-        self,
-        task: HeldDecision,
-        handler: Handler[Workflow],
-        on_error: OnDecisionError,
-        slot: Slot,
-        crew: Crew,
-    ) -> None:
+    #: Operations whose faults are about the decision task itself.
+    ours = frozenset({"PollForDecisionTask", "RespondDecisionTaskCompleted"})
+
+    def __init__(self, task: T, slot: Slot, crew: Crew) -> None:
         """Do not begin yet.
 
         Args:
             task: What was polled.
-            handler: What serves its type.
-            on_error: What becomes of a task whose handler raises.
             slot: Freed at the end.
             crew: Runs it.
         """
-        self._task = task
-        self._handler = handler
-        self._on_error = on_error
+        self._task: T = task
         self._slot = slot
         self._crew = crew
         self._asyncio_task: asyncio.Task[Any] | None = None
@@ -74,12 +66,13 @@ class RunningDecision:
     @property
     def fields(self) -> Fields:
         """What log records about it carry."""
-        return self._task.fields
+        fields: Fields = self._task.fields
+        return fields
 
     async def work(self) -> None:
         """Call the handler, and answer unless it did."""
         self._asyncio_task = asyncio.current_task()
-        seconds = _time_left(self._task)
+        seconds = self._task.time_left
         if seconds is not None:
             loop = asyncio.get_running_loop()
             self._deadline = loop.call_later(seconds, self._late, seconds)
@@ -126,25 +119,21 @@ class RunningDecision:
     def _run_id(self) -> str:
         return self._task.workflow_execution.run_id or ""
 
+    @abc.abstractmethod
     async def _decide(self) -> None:
-        instance: Any = self._handler.kind(self._task.domain)
-        self._task.caller = instance
-        instance.task = self._task
-        await instance.decide(self._task)
-        if not self._task.answered:
-            await self._task.complete()
+        """Make the decision, and answer."""
 
     # -- what may go wrong --
 
     def _drops(self, error: Error) -> bool:
         """Drop a task that cannot be decided, and that SWF times out or has closed."""
-        ours = isinstance(error, ServiceError) and error.operation in _OURS
+        ours = isinstance(error, ServiceError) and error.operation in self.ours
         if ours and isinstance(error, UnknownResourceFault):
             telling.closed(error, self.fields)
         elif isinstance(error, BrokenHistory) or (
             ours
             and isinstance(error, ValidationFailed)
-            and error.operation == "PollForDecisionTask"
+            and error.operation != "RespondDecisionTaskCompleted"
         ):
             telling.unreadable(error, self.fields)
         else:
@@ -152,25 +141,16 @@ class RunningDecision:
         return True
 
     async def _failed(self, error: BaseException) -> str:
-        """Tell of a handler that raised, and fail its run if that is what is wanted."""
+        """Tell of a handler that raised; say how the task ended."""
         if self._task.answered:
             self._tell(error, "its task had been answered")
             return "completed"
-        fails = self._on_error == "fail" and not isinstance(error, _NOT_ITS_FAULT)
-        self._tell(error, "the run fails" if fails else "SWF hands the task out again")
-        if not fails:
-            return "left"
-        told = failure(error)
-        self._task.decisions.clear()
-        try:
-            await self._task.fail(told.details, told.reason)
-        except UnknownResourceFault as fault:
-            telling.closed(fault, self.fields)
-        except Error as refusal:
-            telling.refused(refusal, self.fields)
-        else:
-            return "failed"
-        return "dropped"
+        return await self._gave_up(error)
+
+    async def _gave_up(self, error: BaseException) -> str:
+        """Leave a task whose handler raised; say how it ended."""
+        self._tell(error, "SWF hands the task out again")
+        return "left"
 
     def _tell(self, error: BaseException, outlook: str) -> None:
         """Log a failure; of a run that fails again and again ever more rarely."""
@@ -219,16 +199,52 @@ class RunningDecision:
         return self._task.answering or not self._task.answered
 
 
-def _time_left(task: HeldDecision) -> float | None:
-    """Say how long the decision may take; None when that is unlimited, or unknown.
+class RunningDecision(Deciding[HeldDecision]):
+    """A decision task that its type's ``decide`` handles."""
 
-    The DecisionTaskScheduled event says it; it is among the newest.
-    """
-    for index in range(100):
-        event = task.events.get(index)
-        if event is None:
-            return None
-        if isinstance(event.attributes, DecisionTaskScheduled):
-            text = event.attributes.start_to_close_timeout
-            return None if text in (None, limits.NONE) else float(text)
-    return None
+    def __init__(
+        self,
+        task: HeldDecision,
+        handler: Handler[Workflow],
+        on_error: OnDecisionError,
+        slot: Slot,
+        crew: Crew,
+    ) -> None:
+        """Do not begin yet.
+
+        Args:
+            task: What was polled.
+            handler: What serves its type.
+            on_error: What becomes of a task whose handler raises.
+            slot: Freed at the end.
+            crew: Runs it.
+        """
+        super().__init__(task, slot, crew)
+        self._handler = handler
+        self._on_error = on_error
+
+    async def _decide(self) -> None:
+        instance: Any = self._handler.kind(self._task.domain)
+        self._task.caller = instance
+        instance.task = self._task
+        await instance.decide(self._task)
+        if not self._task.answered:
+            await self._task.complete()
+
+    async def _gave_up(self, error: BaseException) -> str:
+        """Leave the task, or fail its run if that is what is wanted."""
+        fails = self._on_error == "fail" and not isinstance(error, _NOT_ITS_FAULT)
+        if not fails:
+            return await super()._gave_up(error)
+        self._tell(error, "the run fails")
+        told = failure(error)
+        self._task.decisions.clear()
+        try:
+            await self._task.fail(told.details, told.reason)
+        except UnknownResourceFault as fault:
+            telling.closed(fault, self.fields)
+        except Error as refusal:
+            telling.refused(refusal, self.fields)
+        else:
+            return "failed"
+        return "dropped"

@@ -22,27 +22,33 @@ class Handler(NamedTuple, Generic[T]):
 
     Attributes:
         kind: The type; its instances have the method that is called.
+        method: Its name.
         threaded: Whether that is a plain ``def``.
     """
 
     kind: type[T]
+    method: str
     threaded: bool
 
 
 class Handlers(Generic[T]):
     """The handlers of one kind, by name and version."""
 
-    def __init__(self, method: str, types: Iterable[type[T]]) -> None:
+    def __init__(
+        self, method: str, types: Iterable[type[T]], *, or_else: str | None = None
+    ) -> None:
         """Collect the types that have a handler.
 
         Args:
             method: Its name: ``run`` or ``decide``.
             types: What the domain lists.
+            or_else: The name of another method that makes a handler.
         """
         self._method = method
+        self._or_else = or_else
         self._found: dict[tuple[str, str], Handler[T]] = {}
         for kind in types:
-            if getattr(kind, method, None) is not None:
+            if self._methods(kind):
                 self.add(kind)
 
     def __iter__(self) -> Iterator[Handler[T]]:
@@ -60,10 +66,15 @@ class Handlers(Generic[T]):
                 can be called.
         """
         if function is not None:  # a class of its own, so that its hints are known
-            method = {self._method: staticmethod(_routine(function))}
-            kind = type(kind.__name__, (kind,), method)
+            own = {self._method: staticmethod(_routine(function))}
+            kind = type(kind.__name__, (kind,), own)
         checked(kind, Type, _words(kind))
-        handler = Handler(kind, self._threaded(kind))
+        methods = [self._method] if function is not None else self._methods(kind)
+        if len(methods) > 1:
+            problem = f"has both {' and '.join(methods)}"
+            raise InvalidArgument(_words(kind), problem, "leave one of them out")
+        method = methods[0] if methods else self._method
+        handler = Handler(kind, method, self._threaded(kind, method))
         kind.check_payloads()
         key = kind.name, kind.version
         other = self._found.get(key)
@@ -72,14 +83,19 @@ class Handlers(Generic[T]):
             raise InvalidArgument(_words(kind), problem, "change one of them")
         self._found[key] = handler
 
-    def _threaded(self, kind: type[T]) -> bool:
-        where = f"{_words(kind)}.{self._method}"
+    def _methods(self, kind: type[T]) -> list[str]:
+        """Name the methods of a type that make a handler."""
+        names = (self._method, self._or_else)
+        return [name for name in names if name and getattr(kind, name, None)]
+
+    def _threaded(self, kind: type[T], method: str) -> bool:
+        where = f"{_words(kind)}.{method}"
         # On an instance that was never initialised: only the binding counts.
-        bound = getattr(object.__new__(kind), self._method)
+        bound = getattr(object.__new__(kind), method)
         try:
             inspect.signature(bound).bind(None)
         except TypeError as error:
-            remedy = f"declare {self._method} with one parameter besides self"
+            remedy = f"declare {method} with one parameter besides self"
             raise InvalidArgument(where, f"cannot be called: {error}", remedy) from None
         if _is_async(bound):
             return False
@@ -90,7 +106,7 @@ class Handlers(Generic[T]):
     def lists(self) -> dict[str, bool]:
         """Give the task lists, and whether a type on it is served by a plain def."""
         found: dict[str, bool] = {}
-        for kind, threaded in self._found.values():
+        for kind, _, threaded in self._found.values():
             found[kind.task_list] = found.get(kind.task_list, False) or threaded
         return found
 

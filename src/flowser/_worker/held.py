@@ -5,17 +5,27 @@ Source:
 """
 
 import asyncio
+import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+)
 from typing import Any
 
-from flowser import requests, results
+import msgspec
+
+from flowser import decisions, limits, requests, results, shapes
 from flowser._answers import Answerable
 from flowser._backoff import Backoff
 from flowser._polling import Condition
 from flowser._worker import telling
 from flowser.activity_tasks import Activity
 from flowser.decision_tasks import Decision
+from flowser.events import DecisionTaskScheduled, Event
 from flowser.exceptions import (
     BrokenHistory,
     ConfigurationError,
@@ -28,7 +38,8 @@ from flowser.exceptions import (
     UnknownResourceFault,
     ValidationFailed,
 )
-from flowser.executions import Caller
+from flowser.executions import Caller, WorkflowExecution
+from flowser.history import Page
 
 log = logging.getLogger("flowser.worker")
 
@@ -41,6 +52,9 @@ FINAL: tuple[type[Error], ...] = (
     UnknownResourceFault,
     ValidationFailed,
 )
+
+#: Among how many of the newest events a DecisionTaskScheduled is looked for.
+_NEWEST = 100
 
 
 class Persistent(Answerable):
@@ -170,3 +184,186 @@ class HeldDecision(Persistent, Decision):
             telling.unreadable(error, self.fields)  # the rest of the task is known
             raise
         self.reports = reports
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds that SWF gives to a decision; None when unlimited, or unknown."""
+        newest = (self.events.get(index) for index in range(_NEWEST))
+        return _time_left(event for event in newest if event is not None)
+
+
+class HeldTurn(Persistent):
+    """The decision task of a run that is replayed.
+
+    Attributes:
+        workflow_execution: The run.
+        workflow_type: Its type's name and version.
+        started_event_id: The id of this task's DecisionTaskStarted event.
+        previous_started_event_id: That of the previous task; 0 for the first.
+    """
+
+    def __init__(
+        self,
+        result: results.DecisionTask,
+        caller: Caller,
+        reports: Condition,
+        request: requests.PollForDecisionTask,
+    ) -> None:
+        """Take a task in hand.
+
+        Args:
+            result: The answer of the poll.
+            caller: The domain.
+            reports: Tells how answers fare.
+            request: The poll, which reads further pages too.
+        """
+        super().__init__(caller)
+        self.reports = reports
+        self.workflow_execution = WorkflowExecution(result.workflow_execution, self)
+        self.workflow_type = result.workflow_type
+        self.started_event_id = result.started_event_id
+        self.previous_started_event_id = result.previous_started_event_id
+        self._token = result.task_token
+        self._first: results.DecisionTask | None = result
+        self._poll = request
+
+    def __repr__(self) -> str:
+        ids = self.workflow_execution
+        return f"<decision of {ids.workflow_id!r} at event {self.started_event_id}>"
+
+    @property
+    def key(self) -> tuple[str, str | None]:
+        """What tells its run from all others."""
+        return self.workflow_execution.workflow_id, self.workflow_execution.run_id
+
+    @property
+    def fields(self) -> dict[str, str | None]:
+        """What log records about this task carry."""
+        return {
+            "domain": self.domain.name,
+            "workflow_id": self.workflow_execution.workflow_id,
+            "run_id": self.workflow_execution.run_id,
+            "type": f"{self.workflow_type.name} {self.workflow_type.version}",
+            "activity_id": None,
+        }
+
+    @property
+    def time_left(self) -> float | None:
+        """Seconds that SWF gives to a decision; None when unlimited, or unknown."""
+        events = self._first.events if self._first else []
+        return _time_left(events if self._poll.reverse_order else reversed(events))
+
+    # -- the history --
+
+    async def newest(self) -> list[Event]:
+        """Give the newest events, oldest first: what the poll brought, at one time.
+
+        A poll that begins at the previous decision has to be read to its end.
+        """
+        events: list[Event] = []
+        first, self._first = self._first, None  # not kept while it is decided
+        pages = _pages(self._page, first)
+        async for page in pages:
+            events += page
+            if events and self._poll.reverse_order:
+                break
+        await pages.aclose()
+        return events[::-1] if self._poll.reverse_order else events
+
+    async def before(self, event_id: int) -> AsyncIterator[list[Event]]:
+        """Read the history up to an event, oldest first, page by page.
+
+        It is read as any history is, so that it can be asked for again; that may lag,
+        but not by what is pages ago.
+
+        Args:
+            event_id: The first that is not wanted.
+        """
+        if event_id > 1:
+            async for page in _pages(self._old_page, None):
+                yield [event for event in page if event.id < event_id]
+                if page and page[-1].id >= event_id - 1:
+                    return
+
+    async def _page(self, token: str | None) -> results.DecisionTask:
+        return await self.domain.call(
+            msgspec.structs.replace(self._poll, next_page_token=token)
+        )
+
+    async def _old_page(self, token: str | None) -> results.History:
+        ids = self.workflow_execution
+        return await self.domain.call(
+            requests.GetWorkflowExecutionHistory(
+                domain=self.domain.name,
+                execution=shapes.WorkflowExecution(
+                    workflow_id=ids.workflow_id, run_id=ids.run_id or ""
+                ),
+                next_page_token=token,
+            )
+        )
+
+    # -- the answer --
+
+    async def complete(
+        self,
+        made: tuple[decisions.Decision, ...],
+        context: str | None,
+        task_list: str | None,
+        seconds: int | None,
+    ) -> None:
+        """Answer the task.
+
+        Args:
+            made: The decisions, in order.
+            context: The execution context to leave behind; None keeps what is there.
+            task_list: Where the run's next decision tasks wait; None leaves it.
+            seconds: After which they go back to the original list; None never.
+        """
+        await self._answer(
+            requests.RespondDecisionTaskCompleted(
+                task_token=self._token,
+                decisions=tuple(map(decisions.wrapped, made)) or None,
+                execution_context=context,
+                task_list=None
+                if task_list is None
+                else shapes.TaskList(name=task_list),
+                task_list_schedule_to_start_timeout=None
+                if seconds is None
+                else str(seconds),
+            )
+        )
+
+
+async def _pages(
+    fetch: Callable[[str | None], Awaitable[Page]], first: Page | None
+) -> AsyncGenerator[list[Event], None]:
+    """Give pages of events; a page may be empty and yet have a successor.
+
+    Raises:
+        BrokenHistory: When they lead in a circle.
+    """
+    seen: set[str] = set()
+    page = await fetch(None) if first is None else first
+    first = None
+    while True:
+        yield page.events
+        token = page.next_page_token
+        if not token:
+            return
+        if token in seen:
+            raise BrokenHistory("a page token leads back to itself")
+        seen.add(token)
+        page = await fetch(token)
+
+
+def _time_left(newest: Iterable[Event]) -> float | None:
+    """Say how long a decision may take: its DecisionTaskScheduled event does.
+
+    Args:
+        newest: The newest events, newest first.
+    """
+    for event in itertools.islice(newest, _NEWEST):
+        if isinstance(event.attributes, DecisionTaskScheduled):
+            text = event.attributes.start_to_close_timeout
+            return None if text in (None, limits.NONE) else float(text)
+    return None

@@ -6,8 +6,11 @@ Source:
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
+
+import msgspec
 
 from flowser import requests, results, shapes
 from flowser._polling import activity_poll, decision_poll, identity
@@ -15,10 +18,13 @@ from flowser._worker.crew import Crew, Fields
 from flowser._worker.deciding import OnDecisionError, RunningDecision
 from flowser._worker.handlers import Handlers
 from flowser._worker.heart import Pace
-from flowser._worker.held import HeldActivity, HeldDecision
+from flowser._worker.held import HeldActivity, HeldDecision, HeldTurn
 from flowser._worker.pollers import TaskList
+from flowser._worker.recording import recorded
+from flowser._worker.replaying import Replays, RunningReplay, Sticky
 from flowser._worker.running import RunningActivity
 from flowser._worker.slots import Slot, Slots
+from flowser._worker.sticky import Bounds
 from flowser.domain import Domain
 from flowser.exceptions import BrokenHistory, InvalidArgument
 from flowser.types import Activity, Workflow
@@ -38,6 +44,12 @@ class Settings(NamedTuple):
     grace: float
     heartbeat_interval: float
     on_decision_error: OnDecisionError
+    sticky: bool
+    sticky_timeout: int
+    cached_runs: int
+    cached_bytes: int
+    cached_seconds: float
+    watchdog: float | None
     identity: str | None
 
     def check(self) -> None:
@@ -52,12 +64,22 @@ class Settings(NamedTuple):
                 raise InvalidArgument(name, f"is {value!r}", "give 1 or more")
         for name, least in _SECONDS.items():
             value = getattr(self, name)
+            if name == "watchdog" and value is None:
+                continue
             if not (isinstance(value, int | float) and value >= least):
                 remedy = f"give {least:g} or more seconds"
                 raise InvalidArgument(name, f"is {value!r}", remedy)
         if self.on_decision_error not in ("leave", "fail"):
             problem = f"is {self.on_decision_error!r}"
             raise InvalidArgument("on_decision_error", problem, '"leave" or "fail"')
+        if not isinstance(self.sticky, bool):
+            raise InvalidArgument("sticky", f"is {self.sticky!r}", "give True or False")
+
+    @property
+    def keeping(self) -> Sticky | None:
+        """How runs are kept; None when none are."""
+        bounds = Bounds(self.cached_runs, self.cached_bytes, self.cached_seconds)
+        return Sticky(bounds, self.sticky_timeout) if self.sticky else None
 
 
 _NUMBERS = (
@@ -66,8 +88,17 @@ _NUMBERS = (
     "activity_pollers",
     "decision_pollers",
     "threads",
+    "sticky_timeout",
+    "cached_runs",
+    "cached_bytes",
 )
-_SECONDS = {"drain": 0.0, "grace": 0.0, "heartbeat_interval": 0.1}
+_SECONDS = {
+    "drain": 0.0,
+    "grace": 0.0,
+    "heartbeat_interval": 0.1,
+    "cached_seconds": 0.0,
+    "watchdog": 0.1,
+}
 
 
 class Serving:
@@ -80,6 +111,8 @@ class Serving:
         decides: Handlers[Workflow],
         settings: Settings,
         crew: Crew,
+        *,
+        stopping: Callable[[], bool],
     ) -> None:
         """Serve nothing yet."""
         self._domain = domain
@@ -89,6 +122,9 @@ class Serving:
         self._crew = crew
         self._identity = (settings.identity or domain.identity or identity())[:256]
         self._paces: dict[type[Activity], Pace] = {}
+        self._replayed = any(handler.method == "run" for handler in decides)
+        keeping = settings.keeping if self._replayed else None
+        self._replays = Replays(crew, settings.watchdog, keeping, stopping)
         self._unknown: set[shapes.ActivityType | shapes.WorkflowType] = set()
 
     def check(self) -> None:
@@ -101,16 +137,17 @@ class Serving:
         if not (runs or decides):
             remedy = "give a type run or decide, or use worker.activity and .decider"
             raise InvalidArgument(repr(self._domain), "has no handler", remedy)
+        deciding = len(decides) + (self._replays.own_list is not None)
         for name, lists in (
             ("activities", len(runs)),
-            ("decisions", len(decides)),
+            ("decisions", deciding),
             ("threads", sum(runs.values())),
         ):
             if getattr(given, name) < lists:
                 problem = f"is {getattr(given, name)}; there are {lists} task lists"
                 raise InvalidArgument(name, problem, f"give {lists} or more")
         polls = min(given.activities, len(runs) * given.activity_pollers)
-        polls += min(given.decisions, len(decides) * given.decision_pollers)
+        polls += min(given.decisions, deciding * given.decision_pollers)
         most = getattr(self._domain.conn, "max_pollers", polls)
         if polls > most:
             problem = f"is {most}; this worker holds {polls} polls"
@@ -163,9 +200,19 @@ class Serving:
 
     # -- decisions --
 
+    @asynccontextmanager
+    async def replaying(self) -> AsyncIterator[None]:
+        """Be ready for coroutine workflows; at the end, throw away their runs."""
+        async with AsyncExitStack() as stack:
+            if self._replayed:
+                stack.enter_context(recorded())
+                stack.push_async_callback(self._replays.close)
+            yield
+
     def _decision_lists(self) -> Iterator[TaskList[results.DecisionTask]]:
         places = asyncio.Semaphore(self._settings.decisions)
-        for name in self._decides.lists():
+        own = self._replays.own_list
+        for name in (*self._decides.lists(), *([own] if own else [])):
             yield TaskList(
                 self._domain.name,
                 name,
@@ -177,23 +224,35 @@ class Serving:
             )
 
     def _decision_poll(self, name: str) -> requests.PollForDecisionTask:
-        return decision_poll(self._domain.name, name, self._identity)
+        """Ask for the newest events first; on the own list, for the new ones only."""
+        poll = decision_poll(self._domain.name, name, self._identity)
+        if name != self._replays.own_list:
+            return poll
+        return msgspec.structs.replace(
+            poll, reverse_order=None, start_at_previous_started_event=True
+        )
 
     def _poll_decision(self, name: str) -> Awaitable[results.DecisionTask]:
+        self._replays.expire()
         return self._domain.call(self._decision_poll(name))
 
     def _receive_decision(
         self, result: results.DecisionTask, name: str, slot: Slot
     ) -> None:
         request, reports = self._decision_poll(name), self._crew.reports
+        kind = result.workflow_type
+        handler = self._decides.get(kind.name, kind.version)
+        if handler is not None and handler.method == "run":
+            turn = HeldTurn(result, self._domain, reports, request)
+            replays = self._replays
+            self._crew.run(RunningReplay(turn, handler, replays, slot, self._crew))
+            return
         try:
             task = HeldDecision(result, self._domain, reports, request)
         except BrokenHistory:
             self._crew.counts["decisions dropped"] += 1
             slot.free()
             return
-        kind = result.workflow_type
-        handler = self._decides.get(kind.name, kind.version)
         if handler is None:
             outlook = "no handler here serves the workflow type: its tasks are left"
             self._tell_unknown(kind, outlook, name, task.fields)

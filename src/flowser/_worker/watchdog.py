@@ -1,10 +1,14 @@
 """Names what blocks the event loop, and with it every heartbeat.
 
+Strategy: a thread asks the loop, by the real clock, whether it goes round. No timer of
+the loop is needed, whose clock may jump in tests.
+
 Source:
     reliability.md section 4 experiment 23.
 """
 
 import asyncio
+import contextlib
 import logging
 import selectors
 import sys
@@ -36,7 +40,6 @@ class Watchdog:
         self._thread = threading.Thread(
             target=self._watch, name="flowser watchdog", daemon=True
         )
-        self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> None:
         """Watch the running loop, which runs in this thread."""
@@ -53,21 +56,22 @@ class Watchdog:
     ) -> None:
         """Look no more."""
         self._ended.set()
-        if self._timer is not None:
-            self._timer.cancel()
 
     def _tick(self) -> None:
         self._seen = time.monotonic()
-        self._timer = self._loop.call_later(self._patience / 2, self._tick)
 
     def _watch(self) -> None:
-        told = 0.0
+        told = asked = 0.0
         while not self._ended.wait(self._patience / 2):
             seen = self._seen
             late = time.monotonic() - seen - self._patience / 2
             if late > self._patience and told != seen:
                 told = seen  # once for each time
                 self._tell(late, sys._current_frames().get(self._watched))  # noqa: SLF001
+            if seen > asked:
+                asked = time.monotonic()
+                with contextlib.suppress(RuntimeError):  # of a loop that is closed
+                    self._loop.call_soon_threadsafe(self._tick)
 
     def _tell(self, late: float, frame: FrameType | None) -> None:
         if frame is None or frame.f_code.co_filename.startswith(_WAITING):

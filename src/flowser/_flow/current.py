@@ -1,0 +1,41 @@
+"""The run whose code is running."""
+
+import asyncio
+from typing import Any
+
+from flowser.exceptions import Error
+from flowser.replay._loop import Loop
+from flowser.replay.run import Run
+
+
+class NotInWorkflow(Error, RuntimeError):
+    """Something that only workflow code can do was asked for elsewhere.
+
+    Attributes:
+        what: What it was.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} means something in workflow code only"
+
+
+def current() -> Run | None:
+    """Give the run whose code is running; None elsewhere."""
+    loop: Any = asyncio._get_running_loop()
+    return loop.run if isinstance(loop, Loop) else None
+
+
+def needed(what: str) -> Run:
+    """Give the run whose code is running.
+
+    Raises:
+        NotInWorkflow: When none is.
+    """
+    run = current()
+    if run is None:
+        raise NotInWorkflow(what)
+    return run

@@ -1,0 +1,145 @@
+"""A run in memory: its code is called in a thread, its steps are done in the loop.
+
+Source:
+    DESIGN section 6; peers.md section 3.4.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from flowser._flow.failures import describe
+from flowser._worker.crew import Fields
+from flowser._worker.stepping import Done, Spawn, Stepping
+from flowser._worker.threads import Job, Threads
+from flowser.events import Event
+from flowser.exceptions import InvalidArgument
+from flowser.replay.run import Answer, Run
+
+R = TypeVar("R")
+
+log = logging.getLogger("flowser.worker")
+
+#: What a run, a task of it, and something that it waits for take in memory, in bytes:
+#: about so, for what an author keeps in variables is not known.
+_RUN, _TASK, _OPEN = 6_000, 2_000, 1_000
+
+
+class Live:
+    """A run in memory.
+
+    Attributes:
+        run: It.
+        bytes: About so many it takes; known after a decision.
+        used_at: When it was decided last, by the loop's clock.
+    """
+
+    def __init__(self, run: Run, threads: Threads, spawn: Spawn) -> None:
+        """Take a run that has not begun.
+
+        Args:
+            run: It.
+            threads: Where its code runs.
+            spawn: Runs its steps.
+        """
+        self.run = run
+        self.bytes = _RUN
+        self.used_at = 0.0
+        self._threads = threads
+        self._steps = Stepping(spawn)
+        self._job: Job | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread still has it."""
+        return self._job is not None and not self._job.over
+
+    async def feed(self, events: Sequence[Event]) -> None:
+        """Let it take a part of its history."""
+        await self._call(partial(self.run.feed, events))
+
+    async def decide(self, events: Sequence[Event], until: float | None) -> Answer:
+        """Let it take the rest, and decide.
+
+        Args:
+            events: The last of them is the DecisionTaskStarted.
+            until: A time of the loop after which steps that are not done are left for
+                the next decision; None waits for them.
+
+        Raises:
+            Trouble: When it cannot be decided.
+            BrokenHistory: When events are missing.
+        """
+        run = self.run
+        answer = await self._call(partial(_begun, run, events))
+        while answer is None:
+            self._steps.look(run.steps)
+            done = await self._steps.done(until)
+            if done:
+                answer = await self._call(partial(_gone_on, run, done))
+            else:
+                answer = await self._call(partial(run.take, rest=True))
+        self._steps.look(run.steps)
+        self.bytes = _RUN + _TASK * len(run.loop.tasks) + _OPEN * len(run.bound)
+        self.used_at = asyncio.get_running_loop().time()
+        return answer
+
+    def tell_unhandled(self, fields: Fields) -> None:
+        """Log exceptions that nobody retrieved."""
+        told, self.run.loop.unhandled = self.run.loop.unhandled, []
+        for context in told:
+            error = context.get("exception")
+            log.error("%s", context.get("message"), exc_info=error, extra=fields)
+
+    def end(self) -> None:
+        """Throw it away, when its code has let go of it."""
+        self._steps.end()
+        if self._threads.patience is None:
+            self.run.end()
+            return
+        loop = asyncio.get_running_loop()
+
+        def finish() -> None:
+            self._threads.finish(Job(self.run, self.run.end))
+
+        if self._job is not None and self.busy:
+            self._job.then(partial(_soon, loop, finish))
+        else:
+            finish()
+
+    async def _call(self, function: Callable[[], R]) -> R:
+        if self._threads.patience is None:
+            return function()
+        self._job = Job(self.run, function)
+        result: R = await self._threads.start(self._job)
+        return result
+
+
+def _begun(run: Run, events: Sequence[Event]) -> Answer | None:
+    """Begin a decision; None waits for steps."""
+    run.feed(events)
+    run.loop.unhandled.clear()  # by what was decided before: it was told then
+    run.advance()
+    return _answered(run)
+
+
+def _gone_on(run: Run, done: Sequence[Done]) -> Answer | None:
+    for step, value, failure in done:
+        try:
+            run.finish_step(step, value, failure)
+        except InvalidArgument as error:  # too long for a marker: say so instead
+            run.finish_step(step, None, describe(error)[1])
+    return _answered(run)
+
+
+def _answered(run: Run) -> Answer | None:
+    over = run.main is None or run.main.done()
+    return run.take() if over or not run.steps else None
+
+
+def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    with contextlib.suppress(RuntimeError):  # of a loop that is closed
+        loop.call_soon_threadsafe(call)
