@@ -321,10 +321,14 @@ async def test_step_that_raises_and_one_that_is_too_long_raise_in_the_workflow()
     async def long() -> str:
         return "x" * 40_000
 
+    async def wrong() -> int:
+        found: Any = "seven"
+        return found  # type: ignore[no-any-return]
+
     @workflow
     async def stepping() -> list[str]:
         told = []
-        for step in (raises, long):
+        for step in (raises, long, wrong):
             try:
                 await flow.step(step)
             except flow.StepFailed as error:
@@ -332,9 +336,10 @@ async def test_step_that_raises_and_one_that_is_too_long_raise_in_the_workflow()
         return told
 
     async with flowing(stepping) as (_, domain), Worker(domain):
-        first, second = await (await started(domain, stepping)).result()
+        first, second, third = await (await started(domain, stepping)).result()
     assert "LookupError: nothing there" in first
     assert "32,768" in second
+    assert "SerializationError" in third
 
 
 async def test_step_that_outlasts_its_decision_goes_on_in_the_next() -> None:

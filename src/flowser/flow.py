@@ -47,6 +47,7 @@ from flowser._flow.verbs import (
     uuid4,
 )
 from flowser._flow.workflows import Workflow, workflow
+from flowser.replay.activities import Activity as ActivityHandle
 from flowser.replay.failures import (
     ActivityCanceled,
     ActivityFailed,
@@ -63,8 +64,7 @@ from flowser.replay.failures import (
     RemoteError,
     StepFailed,
 )
-from flowser.replay.operations import Activity as ActivityHandle
-from flowser.replay.operations import Child as ChildHandle
+from flowser.replay.outgoing import Child as ChildHandle
 from flowser.replay.retrying import Retry
 from flowser.replay.troubles import (
     NonDeterminism,

@@ -170,7 +170,9 @@ def _ratios(
     """Compare with the ceiling, with moto, and with few open executions."""
     mine = each.wall(what)
     if each.who in (MEMORY, SQLITE):
-        yield f"; x {known[CEILING, 0].wall(what).ratio(mine):.2f} of {CEILING}"
+        ceiling = known[CEILING, 0]
+        yield f"; x {ceiling.wall(what).ratio(mine):.2f} of {CEILING}"
+        yield f", by CPU x {ceiling.cpu(what) / each.cpu(what):.2f}"
         if each.size > SIZES[0]:
             fewest = known[each.who, SIZES[0]].wall(what)
             yield f", x {fewest.ratio(mine).median:.2f} of {SIZES[0]} open"

@@ -9,7 +9,8 @@ from multiprocessing import get_context
 
 from tests.benchmarks import tables
 from tests.benchmarks.servers import Servers
-from tests.local.simulation import Report, simulate
+from tests.local.audit import Report
+from tests.local.simulation import simulate
 
 SEEDS = 2_000
 

@@ -1,7 +1,8 @@
 """What SWF does, told once as scenarios, and run against everything that claims it.
 
-``face.py`` is what a scenario sees; ``backends.py`` leads to an engine, to local SWFs
-over several wires, to moto, and to AWS when FLOWSER_TEST_DOMAIN names a domain there.
+``face.py`` is what a scenario sees. ``backends.py`` leads to an engine and to local
+SWFs over several wires, ``elsewhere.py`` to moto, and to AWS when FLOWSER_TEST_DOMAIN
+names a domain there, with the credentials and the region of whoever runs the tests.
 """
 
 import pytest

@@ -1,26 +1,16 @@
-"""Ways to everything that claims to be SWF.
-
-Each is a context manager that makes a fresh one for a scenario, or, where there is but
-one for all, names in it that nobody else has.
-"""
+"""Ways to a fresh SWF of this process: an engine, and servers over several wires."""
 
 import asyncio
 import contextlib
-import contextvars
-import os
 import random
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Self
 
 import msgspec
-from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
-from botocore.exceptions import ClientError
 
-from flowser import events
 from flowser._client import Credentials, Settings, opened
 from flowser.events import UnrecognizedEvent
 from flowser.exceptions import EmptyTaskPollResult, ServiceError
@@ -34,38 +24,20 @@ from flowser.local.session import Response, session_class
 from flowser.local.storage import Store
 from flowser.testing.clock import Clock, virtual_time
 from flowser.wire import send
+from tests.conformance.clients import (
+    BaseBackend,
+    ClientBackend,
+    Opening,
+    current_body,
+    plain_client,
+)
 from tests.conformance.face import Fault
 from tests.conformance.registry import Scenario
 from tests.local.engine.rig import START, NaiveArchive
 
-#: Makes a back end for a scenario.
-Opening = Callable[[Scenario], AbstractAsyncContextManager[Any]]
-
-#: What was set before fixtures hide it from tests: the way to AWS.
-_ENVIRONMENT = dict(os.environ)
-
 
 def _options(scenario: Scenario) -> dict[str, Any]:
     return {"quotas": scenario.quotas, "throttle": scenario.throttle}
-
-
-class _Backend:
-    """What back ends have in common, unless they say otherwise."""
-
-    domain = "shop"
-    suffix = ""
-    fresh = True
-    newer = False
-    atomic = True
-
-    async def skip(self, seconds: float) -> None:
-        raise NotImplementedError("this clock cannot be turned")
-
-    async def held(self, polls: int) -> None:
-        raise NotImplementedError("who waits cannot be seen from here")
-
-    def mended(self, event: dict[str, Any]) -> dict[str, Any]:
-        return event
 
 
 async def _until(true: Callable[[], bool]) -> None:
@@ -76,7 +48,7 @@ async def _until(true: Callable[[], bool]) -> None:
 # -- the engine itself ------------------------------------------------------------
 
 
-class EngineBackend(_Backend):
+class EngineBackend(BaseBackend):
     """An engine, from the bytes of requests to those of answers."""
 
     def __init__(self, scenario: Scenario) -> None:
@@ -146,34 +118,7 @@ async def engine(scenario: Scenario) -> AsyncIterator[EngineBackend]:
     yield EngineBackend(scenario)
 
 
-# -- clients ----------------------------------------------------------------------
-
-
-#: Where the body of the answer to the call under way is put: clients of SWF drop what
-#: they do not know, and this is not to be dropped.
-_body: contextvars.ContextVar[list[bytes]] = contextvars.ContextVar("body")
-
-
-class ClientBackend(_Backend):
-    """Whatever a plain aiobotocore client talks to."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-        client.meta.events.register("before-parse.swf.*", self._keep)
-
-    def _keep(self, response_dict: dict[str, Any], **_: Any) -> None:
-        _body.get().append(response_dict["body"])
-
-    async def send(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
-        bodies: list[bytes] = []
-        _body.set(bodies)
-        try:
-            await self._client._make_api_call(operation, members)
-        except ClientError as error:
-            told = error.response["Error"]
-            raise Fault(told["Code"], told.get("Message")) from error
-        answer: dict[str, Any] = msgspec.json.decode(bodies[-1] or b"{}")
-        return answer
+# -- local SWFs -------------------------------------------------------------------
 
 
 class LocalBackend(ClientBackend):
@@ -190,20 +135,6 @@ class LocalBackend(ClientBackend):
 
     async def held(self, polls: int) -> None:
         await _until(lambda: len(self._service._waiting) == polls)
-
-
-@contextlib.asynccontextmanager
-async def _client(session: AioSession, url: str, **config: Any) -> AsyncIterator[Any]:
-    """Open a client that neither retries nor finds fault with what it is given."""
-    settings = {
-        "retries": {"max_attempts": 0},
-        "read_timeout": 100_000,  # of time that jumps
-        "parameter_validation": False,
-    }
-    async with session.create_client(
-        "swf", endpoint_url=url, config=AioConfig(**(settings | config))
-    ) as client:
-        yield client
 
 
 #: Real seconds of silence after which nothing is on its way over a socket.
@@ -236,7 +167,7 @@ def in_process(session: AioSession) -> Opening:
         async with _service(scenario, Store()) as (service, clock):
             carrier = session_class(service)
             url = "http://localhost"
-            async with _client(session, url, http_session_cls=carrier) as client:
+            async with plain_client(session, url, http_session_cls=carrier) as client:
                 yield LocalBackend(client, service, clock)
 
     return open_one
@@ -251,7 +182,7 @@ def over_http(session: AioSession, directory: Path | None = None) -> Opening:
         async with (
             _service(scenario, store) as (service, clock),
             Server(service) as server,
-            _client(session, server.url) as client,
+            plain_client(session, server.url) as client,
         ):
             yield LocalBackend(client, service, clock)
 
@@ -276,7 +207,7 @@ class LeanBackend(LocalBackend):
 
     async def send(self, operation: str, members: dict[str, Any]) -> dict[str, Any]:
         bodies: list[bytes] = []
-        _body.set(bodies)
+        current_body.set(bodies)
         request = reading.read(operation, msgspec.json.encode(members))
         try:
             result = await send(self._connection, request)
@@ -323,84 +254,7 @@ def _keeping(make: Callable[..., Any]) -> Any:
 
         async def send(self, request: Any) -> Response:
             response: Response = await self._session.send(request)
-            _body.get().append(await response.content)
+            current_body.get().append(await response.content)
             return response
 
     return Keeping
-
-
-# -- moto, and AWS ----------------------------------------------------------------
-
-
-class MotoBackend(ClientBackend):
-    """moto's server, which all scenarios share."""
-
-    atomic = False
-
-    def __init__(self, client: Any) -> None:
-        super().__init__(client)
-        self.domain = f"domain-{uuid.uuid4()}"
-
-    def mended(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Write what moto leaves out of all histories: zeros, and NONE (10.2)."""
-        attributes = _LEFT_OUT.get(event["eventType"], {})
-        member = events.member(event["eventType"])
-        return event | {member: attributes | event[member]}
-
-
-#: What moto leaves out of all histories (10.2); anything else is a scenario's matter.
-_LEFT_OUT: dict[str, dict[str, Any]] = {
-    "WorkflowExecutionStarted": {"parentInitiatedEventId": 0},
-    "WorkflowExecutionSignaled": {"externalInitiatedEventId": 0},
-    "DecisionTaskScheduled": {"scheduleToStartTimeout": "NONE"},
-}
-
-
-def moto(session: AioSession, url: str) -> Opening:
-    """Lead to moto's server."""
-
-    @contextlib.asynccontextmanager
-    async def open_one(scenario: Scenario) -> AsyncIterator[MotoBackend]:
-        async with _client(session, url) as client:
-            yield MotoBackend(client)
-
-    return open_one
-
-
-class AwsBackend(ClientBackend):
-    """SWF itself, in a domain that is there."""
-
-    fresh = False
-    newer = True
-
-    def __init__(self, client: Any, domain: str) -> None:
-        super().__init__(client)
-        self.domain = domain
-        self.suffix = f"-{uuid.uuid4()}"
-
-
-#: A domain of AWS to play in; what is registered in it is deprecated afterwards.
-AWS_DOMAIN = _ENVIRONMENT.get("FLOWSER_TEST_DOMAIN")
-
-
-@contextlib.contextmanager
-def _environment() -> Iterator[None]:
-    """Be in the environment of whoever runs the tests, for as long as a block lasts."""
-    hidden = dict(os.environ)
-    os.environ.clear()
-    os.environ.update(_ENVIRONMENT)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(hidden)
-
-
-@contextlib.asynccontextmanager
-async def aws(scenario: Scenario) -> AsyncIterator[AwsBackend]:
-    """Lead to SWF."""
-    with _environment():
-        session = AioSession()
-        config = AioConfig(retries={"mode": "standard"}, parameter_validation=False)
-        async with session.create_client("swf", config=config) as client:
-            yield AwsBackend(client, AWS_DOMAIN or "")

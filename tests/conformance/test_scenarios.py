@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiobotocore.session import AioSession
 
-from tests.conformance import backends
-from tests.conformance.backends import Opening
+from tests.conformance import backends, elsewhere
+from tests.conformance.clients import Opening
 from tests.conformance.face import Swf
 from tests.conformance.registry import Scenario
 from tests.conformance.scenarios import SCENARIOS
@@ -29,7 +29,7 @@ def _cases() -> Iterator[Any]:
                 yield pytest.param(name, scenario, id=f"{name}-{scenario.name}")
         if scenario.plain and not scenario.moto:
             yield pytest.param("moto", scenario, id=f"moto-{scenario.name}")
-        if scenario.plain and scenario.aws is None and backends.AWS_DOMAIN:
+        if scenario.plain and scenario.aws is None and elsewhere.AWS_DOMAIN:
             yield pytest.param("aws", scenario, id=f"aws-{scenario.name}")
 
 
@@ -39,14 +39,14 @@ def opening(
 ) -> Opening:
     """The way to a back end, by its name."""
     if backend == "moto":
-        return backends.moto(bare_session, request.getfixturevalue("moto_url"))
+        return elsewhere.moto(bare_session, request.getfixturevalue("moto_url"))
     ways: dict[str, Opening] = {
         "engine": backends.engine,
         "session": backends.in_process(bare_session),
         "lean": backends.lean,
         "http": backends.over_http(bare_session),
         "sqlite": backends.over_http(bare_session, tmp_path),
-        "aws": backends.aws,
+        "aws": elsewhere.aws,
     }
     return ways[backend]
 

@@ -2,7 +2,8 @@
 
 Calls come to harm, workers and the server die and come back, as a seed has it; then
 the storm is over, and all has to come to its end. The same seed gives the same trace:
-``python -m tests.local.simulation SEED`` shows what a seed leads to.
+``python -m tests.local.simulation SEED`` shows what a seed leads to, and a range of
+seeds, ``0-1999``, which of them fail.
 
 Source:
     reliability.md section 4, experiment 56.
@@ -11,18 +12,17 @@ Source:
 import asyncio
 import contextlib
 import functools
-import json
 import logging
 import random
 import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass, field
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from flowser import _client, requests, shapes
+from flowser import _client
 from flowser._lean import Connection
 from flowser.exceptions import Error, UnknownResourceFault
 from flowser.local.engine.facts import Fact
@@ -32,10 +32,10 @@ from flowser.local.storage import Store
 from flowser.tasks import Decision
 from flowser.testing.clock import virtual_time
 from flowser.worker import Worker
-from tests.local.engine.witness import Witness
+from tests.local.audit import Audit, Report, histories
 from tests.local.seasons import Crop, Farm, Plan, Season, decide
-from tests.local.served import START, Client, attributes
-from tests.local.weather import Acknowledged, Line, Weather
+from tests.local.served import START, Client
+from tests.local.weather import Line, Weather
 
 #: How many workers and executions there are.
 _WORKERS, _SEASONS = 3, 5
@@ -44,31 +44,6 @@ _WORKERS, _SEASONS = 3, 5
 _STORM, _END = 600.0, 6_000.0
 
 _SECOND = 1_000_000_000
-
-
-@dataclass
-class Report:
-    """What became of a seed.
-
-    Attributes:
-        seed: The seed.
-        digest: Of all that happened.
-        problems: What must not happen, as sentences.
-        calls: How many calls there were.
-        acknowledged: Those of them that changed something, and were found kept.
-        harms: What happened to calls, and to the server and workers; how often.
-        events: How many events there are in all histories.
-        seconds: Virtual ones.
-    """
-
-    seed: int
-    digest: str = ""
-    problems: list[str] = field(default_factory=list)
-    calls: int = 0
-    acknowledged: int = 0
-    harms: Counter[str] = field(default_factory=Counter)
-    events: int = 0
-    seconds: float = 0.0
 
 
 class Mortal(Store):
@@ -99,11 +74,12 @@ class _Keys(NamedTuple):
 class Simulation:
     """One life, as a seed has it."""
 
-    def __init__(self, seed: int, folder: Path) -> None:
+    def __init__(self, seed: int, path: Path, store: type[Mortal]) -> None:
         self.report = Report(seed)
         self._chance = random.Random(seed)
         self._weather = Weather(self._chance)
-        self._path = folder / "swf.db"
+        self._path = path
+        self._store = store
         self._serials = iter(range(1_000_000))
         self._over = asyncio.Event()
 
@@ -116,10 +92,10 @@ class Simulation:
                     await self._live()
             except TimeoutError:
                 self.report.problems.append("not all executions end")
-            histories = await _told(Client(self._server))
+            runs = await histories(Client(self._server))
             await self._stop(dies=False)
             self.report.seconds = clock.time()
-            Audit(self.report, self._weather, histories).check()
+            Audit(self.report, self._weather, runs).check()
         return self.report
 
     async def _live(self) -> None:
@@ -150,7 +126,7 @@ class Simulation:
     async def _started(self) -> Service:
         loop = asyncio.get_running_loop()
         self.report.harms["server starts"] += 1
-        self._server_store = Mortal(self._path)
+        self._server_store = self._store(self._path)
         # No power is cut here.
         self._server_store._db.execute("PRAGMA synchronous = OFF")
         wall = START + round(loop.time() * _SECOND)
@@ -274,7 +250,7 @@ class Simulation:
             endpoint_url="http://localhost",
             region_name="us-east-1",
             credentials=_client.Credentials(_Keys(), None),
-            http_session_cls=functools.partial(Session, line),
+            http_session_cls=_carrying(line),
             http={},
         )
         clock = asyncio.get_running_loop().time
@@ -282,116 +258,9 @@ class Simulation:
             yield conn
 
 
-# -- looking back --------------------------------------------------------------------
-
-Runs = dict[tuple[str, str], list[Any]]
-
-
-async def _told(client: Client) -> Runs:
-    """Read all histories."""
-    window = shapes.ExecutionTimeFilter(oldest_date=0)
-    kinds: Any = (
-        requests.ListOpenWorkflowExecutions,
-        requests.ListClosedWorkflowExecutions,
-    )
-    found: Runs = {}
-    for kind in kinds:
-        answer = await client.send(kind(domain=Farm.name, start_time_filter=window))
-        for info in answer["executionInfos"]:
-            ids = info["execution"]
-            found[ids["workflowId"], ids["runId"]] = await _events(client, **ids)
-    return found
-
-
-async def _events(client: Client, workflowId: str, runId: str) -> list[Any]:  # noqa: N803
-    ids = shapes.WorkflowExecution(workflow_id=workflowId, run_id=runId)
-    events: list[Any] = []
-    token = None
-    while True:
-        request = requests.GetWorkflowExecutionHistory(
-            domain=Farm.name, execution=ids, next_page_token=token
-        )
-        answer = await client.send(request)
-        events += answer["events"]
-        token = answer.get("nextPageToken")
-        if token is None:
-            return events
-
-
-class Audit:
-    """Holds all histories against what clients were told."""
-
-    def __init__(self, report: Report, weather: Weather, runs: Runs) -> None:
-        self._report = report
-        self._weather = weather
-        self._runs = runs
-        self._labels: Counter[str] = Counter(
-            label
-            for ids, events in runs.items()
-            for label in (json.dumps(ids), *_labels(events))
-        )
-
-    def check(self) -> None:
-        """Complete the report."""
-        report = self._report
-        for (id, run_id), events in sorted(self._runs.items()):
-            report.events += len(events)
-            self._weather.note(id, run_id, json.dumps(events))
-            self._check_history(id, events)
-        for call in self._weather.acknowledged:
-            for label in _acknowledged(call):
-                report.acknowledged += 1
-                if not self._labels[label]:
-                    report.problems.append(f"lost: {label} of {call}")
-        twice = [label for label, times in self._labels.items() if times > 1]
-        report.problems += [f"twice: {label}" for label in twice]
-        report.harms += self._weather.harms
-        report.calls = self._weather.calls
-        report.digest = self._weather.digest
-
-    def _check_history(self, id: str, events: list[Any]) -> None:
-        witness = Witness()
-        try:
-            for event in events:
-                witness.see(event)
-            witness.rest()
-        except (AssertionError, KeyError) as error:
-            self._report.problems.append(f"{id}: not a history of SWF's: {error!r}")
-        plan = Plan(*json.loads(attributes(events[0])["input"]))
-        last = events[-1]
-        if last["eventType"] == "WorkflowExecutionCompleted":
-            result = json.loads(attributes(last)["result"])
-            if result != [plan.id, plan.result]:
-                self._report.problems.append(f"{id}: {result} is not {plan}")
-        elif last["eventType"] != "WorkflowExecutionContinuedAsNew":
-            self._report.problems.append(f"{id}: its last event is {last}")
-
-
-def _labels(events: list[Any]) -> Iterator[str]:
-    """Give what is nobody else's: results, markers, and inputs of signals."""
-    members = {
-        "ActivityTaskCompleted": "result",
-        "MarkerRecorded": "details",
-        "WorkflowExecutionSignaled": "input",
-    }
-    for event in events:
-        if event["eventType"] in members:
-            yield attributes(event)[members[event["eventType"]]]
-
-
-def _acknowledged(call: Acknowledged) -> Iterator[str]:
-    """Give the labels that an acknowledged call has left behind."""
-    params = call.params
-    if call.operation == "StartWorkflowExecution":
-        yield json.dumps((params["workflowId"], call.answer["runId"]))
-    elif call.operation == "SignalWorkflowExecution":
-        yield params["input"]
-    elif call.operation == "RespondActivityTaskCompleted":
-        yield params["result"]
-    elif call.operation == "RespondDecisionTaskCompleted":
-        for decision in params.get("decisions", ()):
-            if decision["decisionType"] == "RecordMarker":
-                yield decision["recordMarkerDecisionAttributes"]["details"]
+def _carrying(line: Any) -> Any:
+    """Make a session class; a Line has the face of a Protocol."""
+    return functools.partial(Session, line)
 
 
 class _Bugs(logging.Handler):
@@ -416,49 +285,62 @@ class _Loop(asyncio.SelectorEventLoop):
         return 0.0
 
 
-def simulate(seed: int) -> Report:
+def simulate(seed: int, store: type[Mortal] = Mortal) -> Report:
     """Live as a seed has it.
 
     Args:
         seed: Any number.
+        store: Where the server keeps what happens.
 
     Returns:
         What became of it; ``problems`` should be empty.
     """
     before = random.getstate()
     random.seed(seed)  # pauses of clients are of its making
-    log = logging.getLogger("flowser")
-
-    async def run(folder: str) -> Report:
-        simulation = Simulation(seed, Path(folder))
-        bugs = _Bugs(simulation.report.problems)
-        log.addHandler(bugs)
-        try:
-            return await simulation.run()
-        finally:
-            log.removeHandler(bugs)
-
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        asyncio.Runner(loop_factory=_Loop) as runner,
-    ):
-        try:
-            return runner.run(run(folder))
-        finally:
-            random.setstate(before)
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            asyncio.Runner(loop_factory=_Loop) as runner,
+        ):
+            simulation = Simulation(seed, Path(folder) / "swf.db", store)
+            with _noted(simulation.report.problems):
+                return runner.run(simulation.run())
+    finally:
+        random.setstate(before)
 
 
-def main(seeds: list[str]) -> int:
-    """Show what seeds lead to.
+@contextlib.contextmanager
+def _noted(problems: list[str]) -> Iterator[None]:
+    log, bugs = logging.getLogger("flowser"), _Bugs(problems)
+    log.addHandler(bugs)
+    try:
+        yield
+    finally:
+        log.removeHandler(bugs)
+
+
+def main(words: list[str]) -> int:
+    """Show what seeds lead to: ``7``, or what a range of them does: ``0-1999``.
 
     Returns:
         The exit status: 1 when there is a problem.
     """
-    logging.getLogger("flowser").setLevel(logging.CRITICAL)
-    reports = [simulate(int(seed)) for seed in seeds]
-    for report in reports:
-        sys.stdout.write(f"{report}\n")
-    return int(any(report.problems for report in reports))
+    logging.disable(logging.WARNING)
+    [word] = words
+    first, _, last = word.partition("-")
+    seeds = range(int(first), int(last or first) + 1)
+    harms: Counter[str] = Counter()
+    bad = acknowledged = 0
+    with ProcessPoolExecutor() as pool:
+        for report in pool.map(simulate, seeds):
+            if report.problems or len(seeds) == 1:
+                sys.stdout.write(f"{report}\n")
+            bad += bool(report.problems)
+            harms += report.harms
+            acknowledged += report.acknowledged
+    sys.stdout.write(f"{bad} of {len(seeds)} failed; {acknowledged} calls kept; ")
+    sys.stdout.write(f"{dict(harms)}\n")
+    return int(bool(bad))
 
 
 if __name__ == "__main__":

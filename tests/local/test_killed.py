@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.local.killing.journal import Event, Journal
-from tests.local.killing.rounds import Commanded, Rounds, forked
+from tests.local.killing.rounds import Rounds, commanded, forked
 
 #: Kills of a test; and by the command line, where a start takes a second.
 _KILLS, _COMMANDS = 30, 20
@@ -59,8 +59,9 @@ async def test_server_on_a_true_disk_keeps_what_it_acknowledged(tmp_path: Path) 
 async def test_server_by_the_command_line_keeps_what_it_acknowledged(
     memory_disk: Path,
 ) -> None:
-    rounds = Rounds(Commanded(memory_disk / "swf.db"), 6)
-    await rounds.run(_COMMANDS)
+    async with commanded(memory_disk / "swf.db") as servers:
+        rounds = Rounds(servers, 6)
+        await rounds.run(_COMMANDS)
     expect_all_kept(rounds)
 
 

@@ -113,9 +113,9 @@ class Interpreter:
                 group.start_soon(self.run, program)
 
     async def first(self, programs: list[Program]) -> None:
-        tasks = [asyncio.ensure_future(self.run(each)) for each in programs]  # noqa: TID251
+        tasks = [asyncio.ensure_future(self.run(each)) for each in programs]
         try:
-            done, rest = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             self.told.append(f"{len(done)} of {len(tasks)}")
         finally:
             for task in tasks:
@@ -135,7 +135,7 @@ class Interpreter:
         self.told.append(f"moved on {scope.cancelled_caught}")
 
     async def shield(self, program: Program) -> None:
-        inner = asyncio.ensure_future(self.run(program))  # noqa: TID251
+        inner = asyncio.ensure_future(self.run(program))
         try:
             await asyncio.shield(inner)
         except asyncio.CancelledError:
@@ -143,7 +143,7 @@ class Interpreter:
             raise
 
     async def cancel(self, program: Program, before: Program) -> None:
-        task = asyncio.ensure_future(self.run(program))  # noqa: TID251
+        task = asyncio.ensure_future(self.run(program))
         try:
             await self.run(before)
         finally:

@@ -5,6 +5,7 @@
 
 import asyncio
 import contextlib
+import contextvars
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -470,8 +471,6 @@ def test_as_completed_over_handles() -> None:
 
 
 def test_task_names_context_variables_and_callbacks() -> None:
-    import contextvars
-
     variable = contextvars.ContextVar("variable", default="outside")
 
     @workflow
@@ -636,9 +635,10 @@ def test_anyio_memory_streams() -> None:
         async with anyio.create_task_group() as group, receive:
             group.start_soon(produce)
             found = [item async for item in receive]
+            found.append("end")
         return found
 
-    assert play(main, "1.1", "1.2", "1.3").result == ["1.1", "1.2", "1.3"]
+    assert play(main, "1.1", "1.2", "1.3").result == ["1.1", "1.2", "1.3", "end"]
 
 
 def test_anyio_scope_around_an_activity_that_acknowledges() -> None:

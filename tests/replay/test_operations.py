@@ -102,7 +102,7 @@ def test_cleanup_that_is_shielded_survives_a_second_cancellation() -> None:
             async with asyncio.timeout(60):
                 return await charge("a")
         finally:
-            undo = asyncio.ensure_future(charge("refund"))  # noqa: TID251
+            undo = asyncio.ensure_future(charge("refund"))
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(undo)
             flow.set_status(await undo)
@@ -397,7 +397,7 @@ def test_an_activity_that_somebody_else_canceled_raises_an_ordinary_error() -> N
     @workflow
     async def main() -> str:
         handle = charge.start("a")
-        other = asyncio.ensure_future(handle)  # noqa: TID251
+        other = asyncio.ensure_future(handle)
         try:
             await other
         except flow.ActivityCanceled as error:
@@ -416,7 +416,7 @@ def test_start_and_cancel_in_one_turn_ask_swf_for_nothing() -> None:
     @workflow
     async def main() -> str:
         for _ in range(3):
-            task = asyncio.create_task(charge("a"))  # noqa: TID251
+            task = asyncio.create_task(charge("a"))
             await asyncio.sleep(0)
             task.cancel()
         async with asyncio.timeout(5):
@@ -439,7 +439,7 @@ def test_a_task_that_swallows_its_cancellation_goes_on() -> None:
             except asyncio.CancelledError:
                 told.append(await charge("b"))
 
-        task = asyncio.create_task(stubborn())  # noqa: TID251
+        task = asyncio.create_task(stubborn())
         await asyncio.sleep(1)
         task.cancel()
         await task

@@ -1,12 +1,14 @@
 """What is told when the code was changed while a run was open: each way to edit it."""
 
 import asyncio
+import inspect
 from typing import Any
 
 import pytest
 
 from flowser import flow
 from flowser.replay.troubles import NonDeterminism
+from tests.replay.book import Book
 from tests.replay.story import Story
 
 
@@ -63,8 +65,6 @@ HEAD = "o-17 (run {run}, type order 1.2), decision {turn}: history and code diff
 
 
 def line_of(function: Any, text: str) -> int:
-    import inspect
-
     lines, first = inspect.getsourcelines(function)
     [found] = [number for number, line in enumerate(lines, first) if text in line]
     return found
@@ -332,7 +332,7 @@ def test_a_step_that_the_history_does_not_know() -> None:
 def test_cancellations_are_named() -> None:
     @workflow
     async def before() -> None:
-        task = asyncio.create_task(charge("a"))  # noqa: TID251
+        task = asyncio.create_task(charge("a"))
         handle = asyncio.get_running_loop().call_later(60, print)
         await asyncio.sleep(1)
         task.cancel()
@@ -341,7 +341,7 @@ def test_cancellations_are_named() -> None:
 
     @workflow
     async def changed() -> None:
-        asyncio.create_task(charge("a"))  # noqa: RUF006, TID251
+        asyncio.create_task(charge("a"))  # noqa: RUF006 - of a run
         asyncio.get_running_loop().call_later(60, print)
         await asyncio.sleep(1)
         await ship("b")
@@ -378,8 +378,6 @@ def test_code_that_depends_on_chance_is_found_out_by_the_second_replay() -> None
 
 def test_the_same_trouble_is_found_by_a_kept_run() -> None:
     """Somebody else answered in its place: what it sent is not what is there."""
-    from tests.replay.book import Book
-
     book = Book(order)
     first = book.decide()
     book.answered(first)

@@ -1,6 +1,7 @@
 """SWF's limits, met for the author."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from flowser import events as e
 from flowser import flow
 from flowser.replay import sending
 from tests.local.engine.rig import Quotas, Rig
+from tests.replay.book import Book
 from tests.replay.story import Story
 
 workflow = flow.workflow(version="1", task_list="deciders")
@@ -226,7 +228,7 @@ def test_a_close_that_failed_goes_on_with_what_other_tasks_do() -> None:
             await flow.signals("late").receive()
             flow.mark("late")
 
-        task = asyncio.create_task(other())  # noqa: TID251
+        task = asyncio.create_task(other())
         await work("a")
         return task.get_name()
 
@@ -275,8 +277,6 @@ def test_more_than_a_hundred_notes_beside_a_close_are_sent_before_it() -> None:
 
 
 def test_a_new_run_that_is_throttled_is_begun_after_a_pause() -> None:
-    from tests.replay.book import Book
-
     @workflow
     async def order(page: int) -> None:
         order.continue_as_new(page + 1)
@@ -295,8 +295,6 @@ def test_a_new_run_that_is_throttled_is_begun_after_a_pause() -> None:
 
 
 def test_sizes_are_those_on_the_wire() -> None:
-    import json
-
     made: Any = d.RecordMarker(marker_name="é", details='"\n')
     command: Any = type("Command", (), {"decision": made})()
     attributes = {"markerName": "é", "details": '"\n'}

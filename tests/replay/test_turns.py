@@ -12,6 +12,7 @@ from flowser import decisions as d
 from flowser import events as e
 from flowser import flow
 from flowser.exceptions import BrokenHistory
+from flowser.replay.run import Answer
 from flowser.replay.troubles import (
     NonDeterminism,
     Refused,
@@ -206,7 +207,7 @@ def test_a_history_of_somebody_elses_decider_is_reported() -> None:
 
     book = Book(order)
     book.start()
-    book.answered(flow_answer())
+    book.answered(nothing())
     book.add("MarkerRecorded", by=True, marker_name="mine", details="whatever")
     book.start()
     with pytest.raises(NonDeterminism, match=r"- \?  marker mine"):
@@ -214,9 +215,7 @@ def test_a_history_of_somebody_elses_decider_is_reported() -> None:
     book.close()
 
 
-def flow_answer() -> Any:
-    from flowser.replay.run import Answer
-
+def nothing() -> Answer:
     return Answer((), None, closes=False)
 
 
@@ -358,7 +357,7 @@ def test_the_stack_shows_every_task_with_file_and_line() -> None:
 def test_code_that_spins_is_found_out_with_its_stacks() -> None:
     @workflow
     async def order() -> None:
-        while True:
+        while True:  # noqa: ASYNC110 - a bad habit
             await asyncio.sleep(0)
 
     book = Book(order)
@@ -431,7 +430,7 @@ def test_a_run_that_is_thrown_away_does_nothing_any_more() -> None:
             told.append(type(error).__name__)
             raise
         finally:
-            asyncio.create_task(work("never"))  # noqa: RUF006, TID251
+            asyncio.create_task(work("never"))  # noqa: RUF006 - of a run
             told.append("last")
 
     book = Book(order)
@@ -458,7 +457,7 @@ def test_code_that_refuses_to_end_is_left(
                 elif what == "call":
                     await work("a")
                 else:
-                    await asyncio.create_task(work("a"))  # noqa: TID251
+                    await asyncio.create_task(work("a"))
             except BaseException:  # noqa: BLE001, S110 - a bad habit
                 pass
 
@@ -481,7 +480,7 @@ def test_what_nobody_retrieved_is_kept_for_the_log() -> None:
             raise ValueError("nobody looks")
 
         asyncio.get_running_loop().call_soon(int, "no number")
-        task = asyncio.create_task(broken())  # noqa: TID251
+        task = asyncio.create_task(broken())
         await asyncio.wait([task])
         del task
         return "done"

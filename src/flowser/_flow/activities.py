@@ -19,9 +19,9 @@ from flowser._flow.payloads import reader
 from flowser.decisions import Decision, ScheduleActivityTask
 from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
-from flowser.replay.operations import Activity as Operation
+from flowser.replay.activities import Activity as Operation
+from flowser.replay.commands import checked as _checked
 from flowser.replay.operations import Cancellation, Plan
-from flowser.replay.operations import checked as _checked
 from flowser.replay.retrying import Retry
 
 P = ParamSpec("P")
@@ -110,7 +110,7 @@ class Activity(Generic[P, R]):
         return Plan(
             self.type.name,
             self._decision,
-            reader(self.type._hints()[1]),
+            reader(self.type._hints()[1]),  # noqa: SLF001 - for its callers
             options.get("cancellation", "request"),
             options.get("retry"),
             options.get("id"),

@@ -5,7 +5,7 @@ from typing import Any
 
 from flowser.exceptions import Error
 from flowser.replay._loop import Loop
-from flowser.replay.run import Run
+from flowser.replay.state import State
 
 
 class NotInWorkflow(Error, RuntimeError):
@@ -23,13 +23,13 @@ class NotInWorkflow(Error, RuntimeError):
         return f"{self.what} means something in workflow code only"
 
 
-def current() -> Run | None:
+def current() -> State | None:
     """Give the run whose code is running; None elsewhere."""
-    loop: Any = asyncio._get_running_loop()
+    loop: Any = asyncio._get_running_loop()  # noqa: SLF001 - quick, and raises nothing
     return loop.run if isinstance(loop, Loop) else None
 
 
-def needed(what: str) -> Run:
+def needed(what: str) -> State:
     """Give the run whose code is running.
 
     Raises:

@@ -85,10 +85,10 @@ def declared(made_of: Any, base: type[T], settings: dict[str, Any]) -> Declared:
 
 
 def _run(function: Any, parameters: Parameters, base: type[Any]) -> Any:
-    async def run(self: Any, input: Any) -> Any:
+    async def run(_: Any, input: Any) -> Any:
         return await parameters.call(input)
 
-    def run_plainly(self: Any, input: Any) -> Any:
+    def run_plainly(_: Any, input: Any) -> Any:
         return parameters.call(input)
 
     if inspect.iscoroutinefunction(function):

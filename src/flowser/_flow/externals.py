@@ -11,8 +11,10 @@ from flowser import decisions, serializing
 from flowser._flow.current import needed
 from flowser._flow.payloads import reader
 from flowser.limits import Duration, duration
-from flowser.replay import operations
-from flowser.replay.operations import Child, External, Function, Plan
+from flowser.replay import outgoing
+from flowser.replay.commands import checked
+from flowser.replay.operations import Function, Plan
+from flowser.replay.outgoing import Child, External
 
 R = TypeVar("R")
 
@@ -41,9 +43,7 @@ class Execution(NamedTuple):
         run = needed("execution.signal()")
         text = None if input is None else serializing.JSON.dumps(input)
         number = run.loop.number()
-        sent = operations.signal(
-            run, number, (self.workflow_id, self.run_id), name, text
-        )
+        sent = outgoing.signal(run, number, (self.workflow_id, self.run_id), name, text)
         run.emit(sent)
         return sent
 
@@ -55,7 +55,7 @@ class Execution(NamedTuple):
         """
         run = needed("execution.request_cancel()")
         number = run.loop.number()
-        sent = operations.request_cancel(
+        sent = outgoing.request_cancel(
             run, number, self.workflow_id, self.run_id, quiet=False
         )
         run.emit(sent)
@@ -126,6 +126,6 @@ def lambda_function(
         request = decisions.ScheduleLambdaFunction(
             id=id, name=name, input=text, start_to_close_timeout=limit
         )
-        return operations.checked(request, name)
+        return checked(request, name)
 
     return LambdaFunction(Plan(name, make, reader(result), "abandon"))

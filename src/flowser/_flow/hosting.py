@@ -13,7 +13,7 @@ from flowser._flow.failures import describe
 from flowser._flow.signals import HANDLES, Handles, subscribe
 from flowser.events import WorkflowExecutionStarted
 from flowser.executions import DomainLike
-from flowser.replay.run import Run
+from flowser.replay.state import State
 
 
 class Program:
@@ -38,7 +38,7 @@ class Program:
         }
 
     def begin(
-        self, run: Run, started: WorkflowExecutionStarted
+        self, run: State, started: WorkflowExecutionStarted
     ) -> Coroutine[Any, Any, str | None]:
         """Read the input, and make the main coroutine.
 

@@ -17,7 +17,7 @@ class ReplayFilter(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Drop a record of a replay; else add ``workflow_id``, ``run_id`` and ``type``."""
+        """Drop a record of a replay; to others add workflow_id, run_id and type."""
         run = current()
         if run is None:
             return True

@@ -79,12 +79,12 @@ async def amap(
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(workers):
-                group.create_task(work())  # noqa: TID251 - of a group
+                group.create_task(work())
     except* _TooMany:
         words = f"{len(failed)} of {len(things)} calls failed"
         raise ExceptionGroup(words, failed) from None
     return [results[index] for index in range(len(things))]
 
 
-class _TooMany(Exception):  # noqa: N818 - nobody sees it
+class _TooMany(Exception):
     """More calls failed than are tolerated."""

@@ -141,5 +141,5 @@ def reader(type: Any) -> Callable[[str | None], Any]:
     return loads
 
 
-def _nothing(text: str | None) -> None:  # noqa: ARG001 - read by nobody
+def _nothing(text: str | None) -> None:
     """Read the result of what returns none."""

@@ -16,7 +16,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, overload
 from flowser import serializing
 from flowser._flow.current import current, needed
 from flowser.exceptions import InvalidArgument, SerializationError
-from flowser.replay.run import Run
+from flowser.replay.state import State
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ class Signals(Generic[T]):
     ``await signals.receive()`` gives the next one; ``async for`` all of them.
     """
 
-    def __init__(self, run: Run, handles: Handles) -> None:
+    def __init__(self, run: State, handles: Handles) -> None:
         """Use :func:`flowser.flow.signals`."""
         self._handles = handles
         self._queue: asyncio.Queue[T] = asyncio.Queue()
@@ -131,7 +131,7 @@ def on_signal(name: str, type: Any = Any) -> Callable[[F], F]:
     return decorate
 
 
-def subscribe(run: Run, handles: Handles, handler: Callable[[Any], Any]) -> None:
+def subscribe(run: State, handles: Handles, handler: Callable[[Any], Any]) -> None:
     """Call *handler* for each signal.
 
     Raises:
@@ -161,7 +161,7 @@ def subscribe(run: Run, handles: Handles, handler: Callable[[Any], Any]) -> None
     _listen(run, handles, handle)
 
 
-def _listen(run: Run, handles: Handles, take: Callable[[int, Any], object]) -> None:
+def _listen(run: State, handles: Handles, take: Callable[[int, Any], object]) -> None:
     def listener(event_id: int, input: str | None) -> None:
         try:
             value = (

@@ -16,7 +16,7 @@ from flowser import limits, serializing, shapes
 from flowser._flow.current import needed
 from flowser._flow.payloads import Parameters, reader
 from flowser.replay import formats
-from flowser.replay.operations import Marker
+from flowser.replay.commands import Marker
 from flowser.replay.stacks import here
 from flowser.replay.steps import Step
 
@@ -102,7 +102,7 @@ def random() -> chance.Random:
     run = needed("flow.random()")
     known = run.locals.get(random)
     if known is None:
-        known = run.locals[random] = chance.Random(run.run_id)  # noqa: S311
+        known = run.locals[random] = chance.Random(run.run_id)
     made: chance.Random = known
     return made
 

@@ -25,9 +25,11 @@ from flowser._flow.options import ChildOptions, WorkflowDefaults, checked
 from flowser._flow.payloads import reader
 from flowser.decisions import ContinueAsNewWorkflowExecution, Decision
 from flowser.exceptions import InvalidArgument
-from flowser.replay import formats, operations
+from flowser.replay import formats
 from flowser.replay.closing import ContinueAsNew
-from flowser.replay.operations import Cancellation, Child, Plan
+from flowser.replay.commands import checked as _checked
+from flowser.replay.operations import Cancellation, Plan
+from flowser.replay.outgoing import Child
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -124,7 +126,7 @@ class Workflow(Generic[P, R]):
             workflow_type_version=kind.version,
             **kind.run_options(**self._run_options()),
         )
-        operations.checked(decision, kind.name)
+        _checked(decision, kind.name)
         raise ContinueAsNew(decision)
 
     @cached_property
@@ -133,7 +135,7 @@ class Workflow(Generic[P, R]):
         return Plan(
             self.type.name,
             self._decision,
-            reader(self.type._hints()[1]),
+            reader(self.type._hints()[1]),  # noqa: SLF001 - for its callers
             options.get("cancellation", "request"),
             None,
             options.get("id"),
@@ -147,7 +149,7 @@ class Workflow(Generic[P, R]):
             workflow_id=id,
             **self._run_options(),
         )
-        return operations.checked(request, self.type.name)
+        return _checked(request, self.type.name)
 
     def _run_options(self) -> Any:
         return {k: v for k, v in self._options.items() if k not in _OURS}

@@ -7,7 +7,13 @@ crew       the tasks of a worker, and how they end
 held       the tasks of SWF that a worker has in hand: they answer persistently
 heart      the heartbeats of one activity
 running    one activity, from its handler's start to its answer
-deciding   one decision, likewise
+deciding   one decision, likewise; and by a ``decide``
+replaying  one decision of a coroutine workflow, and what these share
+live       a run of one in memory
+stepping   its steps, which the event loop does
+threads    where its code runs, and is looked after
+sticky     which runs are kept, and the list that their tasks come to
+recording  log records of workflow code
 failures   what is told of an exception
 telling    sentences of the log that several of these say
 signals    SIGTERM and SIGINT

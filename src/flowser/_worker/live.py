@@ -49,7 +49,8 @@ class Live:
         self.bytes = _RUN
         self.used_at = 0.0
         self._threads = threads
-        self._steps = Stepping(spawn)
+        self._spawn = spawn
+        self._steps: Stepping | None = None
         self._job: Job | None = None
 
     @property
@@ -75,16 +76,26 @@ class Live:
         """
         run = self.run
         answer = await self._call(partial(_begun, run, events))
+        if answer is None or self._steps is not None:
+            answer = await self._stepped(answer, until)
+        self.bytes = _RUN + _TASK * len(run.loop.tasks) + _OPEN * len(run.bound)
+        self.used_at = asyncio.get_running_loop().time()
+        return answer
+
+    async def _stepped(self, answer: Answer | None, until: float | None) -> Answer:
+        """Do its steps, until it can be answered."""
+        run = self.run
+        steps = self._steps = self._steps or Stepping(self._spawn)
         while answer is None:
-            self._steps.look(run.steps)
-            done = await self._steps.done(until)
+            steps.look(run.steps)
+            done = await steps.done(until)
             if done:
                 answer = await self._call(partial(_gone_on, run, done))
             else:
                 answer = await self._call(partial(run.take, rest=True))
-        self._steps.look(run.steps)
-        self.bytes = _RUN + _TASK * len(run.loop.tasks) + _OPEN * len(run.bound)
-        self.used_at = asyncio.get_running_loop().time()
+        steps.look(run.steps)
+        if not run.steps:
+            self._steps = None
         return answer
 
     def tell_unhandled(self, fields: Fields) -> None:
@@ -96,7 +107,8 @@ class Live:
 
     def end(self) -> None:
         """Throw it away, when its code has let go of it."""
-        self._steps.end()
+        if self._steps is not None:
+            self._steps.end()
         if self._threads.patience is None:
             self.run.end()
             return
@@ -113,8 +125,12 @@ class Live:
     async def _call(self, function: Callable[[], R]) -> R:
         if self._threads.patience is None:
             return function()
-        self._job = Job(self.run, function)
-        result: R = await self._threads.start(self._job)
+        self._job = job = Job(self.run, function)
+        try:
+            result: R = await self._threads.start(job)
+        finally:
+            if job.future.done() and not (job.interrupted or job.future.cancelled()):
+                self._job = None  # nor the events that it brought
         return result
 
 

@@ -74,14 +74,15 @@ class Stepping:
         value = failure = None
         try:
             value = await step.work()
+            step.loads(value)  # what cannot be read back is no result
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
-            failure = describe(error)[1]
+            value, failure = None, describe(error)[1]
         except (GeneratorExit, SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - a step may raise anything
-            failure = describe(error)[1]
+            value, failure = None, describe(error)[1]
         self._done.append(Done(step, value, failure))
         self._changed.set()
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
+from flowser.local._clock import Clock
 from flowser.local._commits import Commits
 from flowser.local.engine import faults, reading
 from flowser.local.engine.engine import Engine
@@ -106,8 +107,6 @@ class Service:
         self._commits = Commits(store, self._undo)
         self._waiting: dict[Parked, _Answer] = {}
         self._running: set[asyncio.Task[None]] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = 0
         self._ended = False
 
     async def __aenter__(self) -> Self:
@@ -117,30 +116,25 @@ class Service:
         if self._store.durable and wall < last - _BEHIND:
             behind = (last - wall) / 1000
             log.warning("the clock is %.0f s behind the last event", behind)
-        self._epoch = max(wall, last) - self._elapsed()
+        self._clock = Clock(max(wall, last), self._second, self._expire)
         self._folded().advance(self.now())
         self._settle()
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Answer polls that wait as empty, store what is left, and stop the clocks."""
-        self._ended = True
         self.release()
+        self._ended = True
         with contextlib.suppress(Fault):  # nobody was told of what is not stored
             await self._commits.finish()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._clock.stop()
         for task in self._running:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
     def now(self) -> int:
         """Tell the time: milliseconds since 1970, on the clock of the loop."""
-        return self._epoch + self._elapsed()
-
-    def _elapsed(self) -> int:
-        # Rounded down: what is due after some seconds is not due a moment later.
-        return int(self._loop.time() * 1000 / self._second)
+        return self._clock.now()
 
     async def call(
         self,
@@ -180,8 +174,7 @@ class Service:
         try:
             await self._stored()
         except asyncio.CancelledError:
-            if operation.startswith("Poll"):
-                self._lose(reply)
+            self._lose(reply)
             raise
         return reply
 
@@ -217,7 +210,7 @@ class Service:
             raise
         except OSError as error:
             log.error("%s: the store cannot tell: %s", what, error)  # noqa: TRY400
-            if self._half_done():
+            if self._engine is not None and self._engine.world.facts:
                 self._undo()
             raise faults.internal() from error
         except Exception as error:  # whatever it is: others are not to suffer from it
@@ -235,18 +228,14 @@ class Service:
         try:
             answer = await waiting
         except asyncio.CancelledError:
-            self._leave(parked, waiting)
+            if not waiting.cancelled():  # it was told, but does not know it yet
+                self._lose(waiting.result())
+            elif self._waiting.pop(parked, None) and self._engine:
+                self._engine.abandon(parked)
             raise
         if answer is None:
             raise faults.internal()
         return answer
-
-    def _leave(self, parked: Parked, waiting: _Answer) -> None:
-        waits = self._waiting.pop(parked, None) is not None
-        if waits and self._engine is not None:
-            self._engine.abandon(parked)
-        elif not waiting.cancelled():  # it was told, but does not know it yet
-            self._lose(waiting.result())
 
     def _lose(self, answer: bytes | None) -> None:
         """Say so when there was a task in an answer that nobody gets."""
@@ -270,7 +259,7 @@ class Service:
     def _settle(self) -> None:
         """Have stored what happened, and then tell those who wait for it."""
         engine = self._engine
-        if engine is None or self._commits.failing:
+        if engine is None or self._commits.failing or self._ended:
             return
         telling = [
             functools.partial(self._tell, waiting, answer)
@@ -282,12 +271,12 @@ class Service:
             for invocation in engine.take_invocations()
         ]
         self._commits.take(engine.take_facts(), [*telling, *invoking])
-        self._set_timer(engine)
+        self._set_alarm(engine)
 
     def _tell(self, waiting: _Answer, answer: bytes, stored: bool) -> None:
         if not waiting.done():
             waiting.set_result(answer if stored else None)
-        elif stored:  # its caller was cancelled
+        elif stored:  # its caller went away meanwhile
             self._lose(answer)
 
     # -- when something fails -------------------------------------------------------
@@ -302,46 +291,33 @@ class Service:
         self._engine = engine
         return engine
 
-    def _half_done(self) -> bool:
-        return self._engine is not None and bool(self._engine.world.facts)
-
     def _undo(self) -> None:
         """Go back to what is stored, once asked; polls that wait are answered empty."""
         self._engine = None
         waiting, self._waiting = self._waiting, {}
         for parked, answer in waiting.items():
             self._tell(answer, EMPTY[parked.queue.kind], stored=True)
-        self._wake(self.now() + _RETRY)
+        self._clock.set_alarm(self.now() + _RETRY)
 
     # -- clocks ---------------------------------------------------------------------
 
-    def _set_timer(self, engine: Engine) -> None:
+    def _set_alarm(self, engine: Engine) -> None:
         try:
             due = engine.next_deadline()
         except OSError:  # only the store knows whose retention is over
             due = self.now() + _RETRY
-        # An early call finds nothing due, and sets the timer anew.
-        if due is not None and (self._timer is None or due < self._due):
-            self._wake(due)
+        if due is not None:
+            self._clock.set_alarm(due)
 
-    def _wake(self, due: int) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._due = due
-        when = (due - self._epoch) / 1000 * self._second
-        self._timer = self._loop.call_at(when, self._expire)
-
-    def _expire(self) -> None:
+    def _expire(self, due: int) -> None:
         """Let happen what is due."""
-        self._timer = None
         try:
-            # A loop may call a moment early.
             self._attempt(
                 "what is due",
-                lambda engine: engine.advance(max(self._moment(), self._due)),
+                lambda engine: engine.advance(max(due, self._moment())),
             )
         except Fault:
-            self._wake(self.now() + _RETRY)
+            self._clock.set_alarm(self.now() + _RETRY)
         else:
             self._settle()
 

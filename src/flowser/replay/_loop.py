@@ -4,11 +4,7 @@ asyncio's own primitives, and anyio's, work on it unchanged. What runs on it is 
 function of what is put into it:
 
 - callbacks run in the order in which they were scheduled, until none is left;
-- tasks and futures hash by the number of their creation, so that the sets of asyncio
-  and anyio are iterated in the same order whenever the same thing happens again;
-- tasks are numbered by where they were created, like the sections of a book: task
-  ``2`` of the main task begins what is called ``2.1``, ``2.2`` ...; what another task
-  does in the meantime changes no number here;
+- sets of tasks and futures have an order (`_futures`);
 - whatever would reach outside (threads, sockets, processes) is refused at once.
 
 Source:
@@ -19,15 +15,14 @@ import asyncio
 import contextvars
 import sys
 import zlib
-from asyncio import CancelledError
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from contextlib import contextmanager, suppress
+from typing import Any
 
-from flowser.replay.troubles import NotReplayable, Spinning
-
-__all__ = ["CancelledError", "Future", "Handle", "Loop", "Task"]
+from flowser.replay._futures import Future, Handle, Task, by_anyio, refuse_as_completed
+from flowser.replay._refusing import Refusing
+from flowser.replay.troubles import Spinning
 
 #: Callbacks between two events after which a run is said to spin.
 BUDGET = 100_000
@@ -38,111 +33,15 @@ _PATIENCE = 32
 #: How often code whose run was thrown away is cut off.
 _CUTS = 100
 
-#: Longer prefixes of numbers are shortened: an id has at most 256 characters.
-_DEPTH = 160
-
-R = TypeVar("R")
-
-_ASYNCIO_TASKS = asyncio.tasks.__file__
-
+# What a loop has to do by itself; asyncio has no public names for it.
 _current_task = asyncio.current_task
+_get_running_loop = asyncio._get_running_loop  # noqa: SLF001 - as above
+_set_running_loop = asyncio._set_running_loop  # noqa: SLF001 - as above
+_enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - as above
+_leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - as above
 
 
-class Handle:
-    """A callback that waits for its turn; what ``call_soon`` returns.
-
-    Attributes:
-        again: Whether it tells a task of a cancellation that anyio's scopes repeat.
-    """
-
-    __slots__ = ("again", "args", "callback", "context")
-
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        context: contextvars.Context,
-    ) -> None:
-        """Wait."""
-        self.callback: Callable[..., object] | None = callback
-        self.args = args
-        self.context = context
-        self.again = False
-
-    def cancel(self) -> None:
-        """Do not call it after all."""
-        self.callback = None
-        self.args = ()
-
-    def cancelled(self) -> bool:
-        """Tell whether it was cancelled."""
-        return self.callback is None
-
-
-class Future(asyncio.Future[R]):
-    """A future that hashes by the number of its creation."""
-
-    __slots__ = ("_hash",)
-
-    def __init__(self, loop: "Loop") -> None:
-        """Wait for a result."""
-        loop.created += 1
-        self._hash = loop.created  # first, for C code may hash it
-        super().__init__(loop=loop)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-
-class Task(asyncio.Task[Any]):
-    """A task that hashes by the number of its creation, and numbers what it begins.
-
-    Attributes:
-        path: Where it was created: ``2.1`` is the first thing of task ``2``.
-        prefix: What the numbers of all that it begins start with.
-        count: How much it has begun.
-    """
-
-    __slots__ = ("_hash", "count", "path", "prefix")
-
-    def __init__(
-        self,
-        coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
-        *,
-        loop: "Loop",
-        path: str,
-        name: str | None,
-        context: contextvars.Context | None,
-    ) -> None:
-        """Begin to run at the loop's next round."""
-        loop.created += 1
-        self._hash = loop.created
-        self.path = path
-        self.prefix = f"{path}." if path else ""
-        if len(path) > _DEPTH:
-            self.prefix = f"x{zlib.crc32(path.encode()):08x}."
-        self.count = 0
-        name = f"task {path}" if name is None else name
-        super().__init__(coro, loop=loop, name=name, context=context)
-
-    def __hash__(self) -> int:
-        return self._hash
-
-    def cancel(self, msg: Any = None) -> bool:
-        """Cancel it; anyio's scopes do so in an order that is no order."""
-        if not sys._getframe(1).f_globals.get("__name__", "").startswith("anyio."):
-            return super().cancel(msg)
-        loop: Any = self.get_loop()
-        with loop.in_order(self._hash):
-            return super().cancel(msg)
-
-    @property
-    def _loop(self) -> Any:
-        """Refuse what is about to call into the loop from a thread: anyio's workers."""
-        raise NotReplayable("a thread")
-
-
-class Loop(asyncio.AbstractEventLoop):
+class Loop(Refusing):
     """The loop of one run.
 
     Attributes:
@@ -153,6 +52,7 @@ class Loop(asyncio.AbstractEventLoop):
         changes: Counts what is asked of SWF: the loop stands still without.
         unhandled: Contexts of exceptions that nobody retrieved.
         dead: Whether the run was thrown away.
+        ready: What is to be called, in order.
     """
 
     def __init__(
@@ -178,7 +78,7 @@ class Loop(asyncio.AbstractEventLoop):
         self.unhandled: list[dict[str, Any]] = []
         self.dead = False
         self.context = contextvars.Context()
-        self._ready: deque[Handle] = deque()
+        self.ready: deque[Handle] = deque()
         self._call_at = call_at
         self._budget = budget
         self._loose = 0
@@ -208,20 +108,20 @@ class Loop(asyncio.AbstractEventLoop):
     @contextmanager
     def running(self) -> Iterator[None]:
         """Be the running loop of this thread; another one steps aside meanwhile."""
-        host = asyncio._get_running_loop()
+        host = _get_running_loop()
         task = None if host is None else _current_task(host)
         hooks = sys.get_asyncgen_hooks()
         if host is not None and task is not None:
-            asyncio.tasks._leave_task(host, task)
-        asyncio._set_running_loop(self)
+            _leave_task(host, task)
+        _set_running_loop(self)
         sys.set_asyncgen_hooks(self._generators.append, _ignore)
         try:
             yield
         finally:
             sys.set_asyncgen_hooks(*hooks)
-            asyncio._set_running_loop(host)
+            _set_running_loop(host)
             if host is not None and task is not None:
-                asyncio.tasks._enter_task(host, task)
+                _enter_task(host, task)
 
     def drain(self) -> None:
         """Call what is ready, round by round, until nothing is, or nothing changes.
@@ -235,7 +135,7 @@ class Loop(asyncio.AbstractEventLoop):
         Raises:
             Spinning: When the budget is used up.
         """
-        ready = self._ready
+        ready = self.ready
         popleft = ready.popleft
         rounds, left = 0, self._budget
         before: list[tuple[Any, Any]] = []
@@ -264,18 +164,13 @@ class Loop(asyncio.AbstractEventLoop):
                             {"message": words, "exception": error}
                         )
 
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is ready."""
-        return not self._ready
-
     @contextmanager
     def in_order(self, number: int) -> Iterator[None]:
         """Wake tasks that are cancelled one after the other in order of creation.
 
         anyio keeps the scopes inside a scope in a set, by their addresses.
         """
-        ready, burst = self._ready, self._burst
+        ready, burst = self.ready, self._burst
         before = len(ready)
         if not 0 < len(burst) <= before:
             burst = self._burst = []
@@ -293,7 +188,7 @@ class Loop(asyncio.AbstractEventLoop):
 
     def push(self, handle: Handle) -> None:
         """Make a handle ready, a timer's say."""
-        self._ready.append(handle)
+        self.ready.append(handle)
 
     def end(self) -> None:
         """Throw everything away, so that no ``finally`` runs later or elsewhere.
@@ -301,15 +196,17 @@ class Loop(asyncio.AbstractEventLoop):
         Coroutines are closed here and now; nothing they do any more has an effect.
         """
         self.dead = True
-        self._ready.clear()
+        self.ready.clear()
         with self.running():
             for task in list(self.tasks):
-                task._log_destroy_pending = False  # type: ignore[attr-defined]
+                task.unlogged()
                 if not task.done():
-                    _close(task.get_coro())
+                    _enter_task(self, task)
+                    _end(task.get_coro())
+                    _leave_task(self, task)
             for generator in self._generators:
-                _finish(generator)
-        self._ready.clear()
+                _end(generator.aclose())
+        self.ready.clear()
         self.tasks.clear()
         self._generators.clear()
 
@@ -351,7 +248,7 @@ class Loop(asyncio.AbstractEventLoop):
         if context is None:
             context = contextvars.copy_context()
         handle = Handle(callback, args, context)
-        self._ready.append(handle)
+        self.ready.append(handle)
         return handle
 
     def call_later(  # type: ignore[override]
@@ -397,7 +294,7 @@ class Loop(asyncio.AbstractEventLoop):
         if self.dead:
             return self._stillborn(coro)
         if path is None:
-            _refuse_as_completed(coro)
+            refuse_as_completed(coro)
             path = self.number()
         if context is None:
             context = contextvars.copy_context()
@@ -408,39 +305,23 @@ class Loop(asyncio.AbstractEventLoop):
     def _stillborn(self, coro: Any) -> Task:
         """Make a task that never begins, for a run that was thrown away.
 
-        To raise instead would leave other coroutines of a ``gather`` never awaited.
+        To raise instead would leave other coroutines of a ``gather`` never awaited;
+        anyio does not leave them so, but needs to be told.
+
+        Raises:
+            Ended: To anyio.
         """
         coro.close()
+        if by_anyio(sys._getframe(2)):  # noqa: SLF001 - who calls
+            self.cut_off()
         task = Task(coro, loop=self, path="", name="", context=self.context)
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
-        self._ready.clear()
+        task.unlogged()
+        self.ready.clear()
         return task
-
-    def get_debug(self) -> bool:
-        """Never debug: tracebacks of every call cost more than they tell."""
-        return False
-
-    def is_running(self) -> bool:
-        """Tell what primitives want to hear."""
-        return True
 
     def is_closed(self) -> bool:
         """Tell whether the run was thrown away."""
         return self.dead
-
-    def get_task_factory(self) -> None:
-        """Have none; anyio asks."""
-
-    def set_task_factory(self, factory: Any) -> None:
-        """Refuse: eager tasks would change the order."""
-        raise NotReplayable("a task factory")
-
-    def get_exception_handler(self) -> None:
-        """Have none but our own."""
-
-    def set_exception_handler(self, handler: Any) -> None:
-        """Refuse: what nobody retrieved is found by the garbage collector."""
-        raise NotReplayable("an exception handler")
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Keep what nobody retrieved, for the worker's log; at most so many."""
@@ -458,57 +339,16 @@ def _ignore(generator: Any) -> None:
     """Leave a generator alone: it is closed with its run, not by a collector."""
 
 
-def _close(coro: Any) -> None:
-    """Close a coroutine for good; what it goes on with after that is cut off.
+def _end(coro: Any) -> None:
+    """Have a coroutine end here and now; what it goes on with is cut off.
 
-    A ``finally`` that waits for the next round has to be closed once more.
+    Not by ``close``, which gives up at a ``finally`` that waits, for a round say, and
+    leaves the rest of it to the garbage collector.
     """
     for _ in range(_CUTS):
         try:
-            coro.close()
-        except BaseException:  # noqa: BLE001, S112 - a run's code may raise anything
-            if getattr(coro, "cr_frame", None) is not None:
-                continue
-        return
-
-
-def _finish(generator: Any) -> None:
-    """Close an async generator for good: its ``finally`` may not wait for anything."""
-    closing = generator.aclose()
-    try:
-        closing.send(None)
-    except BaseException:  # noqa: BLE001, S110 - a run's code may raise anything
-        pass
-    _close(closing)
-
-
-def _refuse_as_completed(coro: Any) -> None:
-    """Refuse ``as_completed([f(), g()])``: a set of coroutines has no order."""
-    frame = sys._getframe(2)
-    for _ in range(3):
-        if frame.f_code.co_filename != _ASYNCIO_TASKS:
+            coro.throw(Ended())
+        except BaseException:  # noqa: BLE001 - a run's code may raise anything
             return
-        name = frame.f_code.co_qualname
-        if name.startswith(("as_completed", "_AsCompletedIterator")):
-            coro.close()
-            raise NotReplayable(
-                "as_completed() over bare coroutines",
-                "pass it tasks, or what .start() gives",
-            )
-        if frame.f_back is None:
-            return
-        frame = frame.f_back
-
-
-#: What is called when a name of a loop that is not defined above is.
-def _refusal(name: str) -> Callable[..., Any]:
-    def refuse(self: Loop, *args: Any, **kwargs: Any) -> Any:
-        raise NotReplayable(f"loop.{name}()")
-
-    refuse.__name__ = name
-    return refuse
-
-
-for _name in dir(asyncio.AbstractEventLoop):
-    if not _name.startswith("_") and _name not in vars(Loop):
-        setattr(Loop, _name, _refusal(_name))
+    with suppress(BaseException):  # code that catches everything, and waits again
+        coro.close()

@@ -11,34 +11,34 @@ from flowser.events import Event
 from flowser.exceptions import SerializationError
 from flowser.replay import failures
 from flowser.replay.failures import OperationFailed
-from flowser.replay.operations import Child, Operation
+from flowser.replay.operations import Operation
 from flowser.replay.troubles import Undecodable
 
 if TYPE_CHECKING:
-    from flowser.replay.run import Run
+    from flowser.replay.state import State
 
-Effect = Callable[["Run", Event, Any], None]
+Effect = Callable[["State", Event, Any], None]
 
 #: How an operation ends: the error, made of its id, its name and the attributes.
 Failing = Callable[[Operation[Any], Any], OperationFailed]
 
 
-def _started(run: "Run", event: Event, attributes: Any) -> None:
+def _started(run: "State", event: Event, attributes: Any) -> None:
     run.begin_main(event, attributes)
 
 
-def _signaled(run: "Run", event: Event, attributes: Any) -> None:
+def _signaled(run: "State", event: Event, attributes: Any) -> None:
     run.signaled(event.id, attributes.signal_name, attributes.input)
 
 
-def _cancel_requested(run: "Run", _: Event, __: Any) -> None:
+def _cancel_requested(run: "State", _: Event, __: Any) -> None:
     run.request_cancel()
 
 
 def _delivered(number: str) -> Effect:
     """Make the effect of an event that brings a result of what *number* names."""
 
-    def effect(run: "Run", event: Event, attributes: Any) -> None:
+    def effect(run: "State", event: Event, attributes: Any) -> None:
         command: Any = run.closed(event, getattr(attributes, number))
         try:
             command.deliver(getattr(attributes, "result", None))
@@ -51,7 +51,7 @@ def _delivered(number: str) -> Effect:
 def _failed(number: str, failing: Failing) -> Effect:
     """Make the effect of an event that ends what *number* names without a result."""
 
-    def effect(run: "Run", event: Event, attributes: Any) -> None:
+    def effect(run: "State", event: Event, attributes: Any) -> None:
         operation: Any = run.closed(event, getattr(attributes, number))
         operation.fail(failing(operation, attributes))
 
@@ -72,40 +72,39 @@ def _timed(kind: Callable[..., OperationFailed]) -> Failing:
     )
 
 
-def _refused(run: "Run", event: Event, attributes: Any) -> None:
+def _refused(run: "State", event: Event, attributes: Any) -> None:
     run.refused(run.bound.pop(event.id), event, attributes.cause)
 
 
-def _child_refused(run: "Run", event: Event, attributes: Any) -> None:
+def _child_refused(run: "State", event: Event, attributes: Any) -> None:
     number = attributes.initiated_event_id
     child = run.closed(event, number) if number else run.bound.pop(event.id)
     run.refused(child, event, attributes.cause)
 
 
-def _external_failed(run: "Run", event: Event, attributes: Any) -> None:
+def _external_failed(run: "State", event: Event, attributes: Any) -> None:
     run.refused(
         run.closed(event, attributes.initiated_event_id), event, attributes.cause
     )
 
 
-def _function_refused(run: "Run", event: Event, attributes: Any) -> None:
+def _function_refused(run: "State", event: Event, attributes: Any) -> None:
     function: Any = run.closed(event, attributes.scheduled_event_id)
     reason = ": ".join(filter(None, (attributes.cause, attributes.message)))
     function.fail(failures.FunctionFailed(function.id, function.name, reason))
 
 
-def _child_started(run: "Run", event: Event, attributes: Any) -> None:
-    child = run.known(event, attributes.initiated_event_id)
-    assert isinstance(child, Child)
+def _child_started(run: "State", event: Event, attributes: Any) -> None:
+    child: Any = run.known(event, attributes.initiated_event_id)
     child.begun(attributes.workflow_execution.run_id)
 
 
-def _fired(run: "Run", event: Event, attributes: Any) -> None:
+def _fired(run: "State", event: Event, attributes: Any) -> None:
     timer: Any = run.closed(event, attributes.started_event_id)
     timer.fire()
 
 
-def _close_refused(run: "Run", event: Event, attributes: Any) -> None:
+def _close_refused(run: "State", event: Event, attributes: Any) -> None:
     run.close_refused(event, attributes.cause)
 
 

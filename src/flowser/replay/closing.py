@@ -10,9 +10,9 @@ from typing import Any
 from flowser import decisions, limits
 from flowser.decisions import Decision
 from flowser.exceptions import InvalidArgument
-from flowser.replay._loop import Task
+from flowser.replay._futures import Task
+from flowser.replay.commands import Command
 from flowser.replay.matching import CLOSED_BY
-from flowser.replay.operations import Command
 
 #: Says in a reason and details why a run fails.
 Describe = Callable[[BaseException], tuple[str, str | None]]
@@ -49,7 +49,7 @@ class Close(Command):
         return CLOSED_BY[type(attributes).__name__] == self.name
 
 
-def closing(
+def decision(
     main: Task | None, crash: BaseException | None, describe: Describe
 ) -> Decision:
     """Make the decision that closes a run.
@@ -61,12 +61,12 @@ def closing(
     """
     if main is None or crash is not None:
         return failure(*describe(crash or RuntimeError("the run has not begun")))
-    decision = _closing(main, describe)
+    made = _closing(main, describe)
     try:
-        limits.check(decision, "")
+        limits.check(made, "")
     except InvalidArgument as error:  # a result that is too long, say
         return failure(*describe(error))
-    return decision
+    return made
 
 
 def failure(reason: str, details: str | None) -> Decision:

@@ -10,12 +10,13 @@ Source:
 from typing import TYPE_CHECKING
 
 from flowser.events import Event
-from flowser.replay._loop import Handle
-from flowser.replay.operations import Command, Timer
+from flowser.replay._futures import Handle
+from flowser.replay.commands import Command
 from flowser.replay.retrying import spread
+from flowser.replay.timers import Timer
 
 if TYPE_CHECKING:
-    from flowser.replay.run import Run
+    from flowser.replay.state import State
 
 _LONGEST = 64.0
 _JITTER = 0.2
@@ -29,7 +30,7 @@ def for_now(cause: str) -> bool:
 class Holding:
     """What waits to be sent again."""
 
-    def __init__(self, run: "Run") -> None:
+    def __init__(self, run: "State") -> None:
         """Hold nothing."""
         self._run = run
         self._waiting: dict[Command, None] = {}

@@ -8,8 +8,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from flowser.events import Event
+from flowser.replay.commands import Command
 from flowser.replay.matching import REFUSALS
-from flowser.replay.operations import Command
 from flowser.replay.report import Title, report
 from flowser.replay.sending import may_wait
 from flowser.replay.troubles import NonDeterminism, Refused

@@ -12,7 +12,7 @@ from typing import Any
 
 from flowser.events import Event
 from flowser.replay import formats
-from flowser.replay.operations import Command
+from flowser.replay.commands import Command
 
 #: Timers that only bring on the next decision begin with this; see `sending`.
 MORE = "more-"

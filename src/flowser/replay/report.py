@@ -2,7 +2,7 @@
 
 ::
 
-    order/o-17 (run r-1, type order 1.2), decision 4, events 21 to 27: history and code differ
+    o-17 (run r-1, type order 1.2), decision 4, events 21 to 27: history and code differ
       - 2.1   activity charge        history, event 24
       + 2.1   activity authorize     code, app/order.py:41 in pay (task 2)
         3     timer of 3600 s        both, event 25
@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 
 from flowser.events import Event
 from flowser.replay import formats
+from flowser.replay.commands import Command
 from flowser.replay.matching import CLOSED_BY, KEYS, in_order
-from flowser.replay.operations import Command
 
 #: How many agreeing lines are shown, to find one's way.
 _CONTEXT = 5
@@ -99,7 +99,7 @@ def _of_code(command: Command) -> _Line:
 
 
 def _of_both(pair: tuple[Command, Event]) -> _Line:
-    command, event = pair
+    _, event = pair
     return _Line(" ", _id(event), told(event), f"both, event {event.id}")
 
 

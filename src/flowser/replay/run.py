@@ -15,49 +15,25 @@ Source:
     DESIGN section 6; dx.md section 1.2.
 """
 
-import zlib
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from flowser.decisions import Decision
-from flowser.events import Event, WorkflowExecutionStarted
-from flowser.exceptions import BrokenHistory, InvalidArgument, SerializationError
+from flowser.events import Event
+from flowser.exceptions import BrokenHistory
 from flowser.replay import formats, sending, steps
-from flowser.replay._loop import BUDGET, Handle, Loop, Task
+from flowser.replay._loop import BUDGET
 from flowser.replay.applying import EFFECTS
-from flowser.replay.closing import Close, closing, failure
-from flowser.replay.holding import Holding, for_now
+from flowser.replay.commands import Command
 from flowser.replay.judging import judge
-from flowser.replay.matching import REFUSALS, settle
-from flowser.replay.operations import Command, Plan, Timer
-from flowser.replay.stacks import here, stack
-from flowser.replay.troubles import Spinning, Undecodable, UnknownFormat
+from flowser.replay.matching import settle
+from flowser.replay.stacks import stack
+from flowser.replay.state import Program, State
+from flowser.replay.troubles import Spinning, UnknownFormat
 from flowser.replay.turns import Cutter, Turn
 
-#: Characters of a run id that tell the children of one run from those of another.
-_SHORT = 8
-
-_LONGEST_ID = 256
-
-
-class Program(Protocol):
-    """What a run runs."""
-
-    def begin(
-        self, run: "Run", started: WorkflowExecutionStarted
-    ) -> Coroutine[Any, Any, str | None]:
-        """Make the main coroutine; it returns the result as text.
-
-        Raises:
-            SerializationError: When the input cannot be read.
-        """
-        ...
-
-    def describe(self, error: BaseException) -> tuple[str, str | None]:
-        """Say in a reason and details why the run fails."""
-        ...
+__all__ = ["Answer", "Program", "Run"]
 
 
 class Answer(NamedTuple):
@@ -88,26 +64,8 @@ class _More:
 _MORE: Any = _More()
 
 
-class Run:
-    """A run.
-
-    Attributes:
-        workflow_id: Of the execution.
-        run_id: Of the run.
-        loop: What its code runs on.
-        main: Its main task; None before it has begun.
-        started: How it was started; None before.
-        replaying: Whether what runs was decided before.
-        history_length: The number of events that the current decision sees.
-        cancel_requested: Whether somebody asked it to cancel itself.
-        status: What the author wants to be seen from outside, as JSON.
-        bound: What is known to SWF, by the number of an event.
-        out: What is asked for and was not sent, by key.
-        opens: How much is open, by kind.
-        steps: What the driver is to do before it answers, by id.
-        signals: Signals that nobody listens for yet, by name.
-        locals: What the authors' verbs keep for this run.
-    """
+class Run(State):
+    """A run, as whoever decides drives it; what it has is in :class:`State`."""
 
     def __init__(
         self, workflow_id: str, run_id: str, program: Program, *, budget: int = BUDGET
@@ -120,36 +78,10 @@ class Run:
             program: What it runs.
             budget: Callbacks between two events, before it is said to spin.
         """
-        self.workflow_id = workflow_id
-        self.run_id = run_id
-        # Abstract only in name: what it does not define, it refuses.
-        self.loop = Loop(  # type: ignore[abstract]
-            run_id, call_at=self._call_at, budget=budget
-        )
-        self.loop.run = self
-        self.main: Task | None = None
-        self.started: WorkflowExecutionStarted | None = None
-        self.started_at = 0.0
-        self.replaying = True
-        self.history_length = 0
-        self.cancel_requested = False
-        self.status: str | None = None
-        self.bound: dict[int, Command] = {}
-        self.out: dict[str, Command] = {}
-        self.opens: dict[str, int] = {}
-        self.steps: dict[str, steps.Step] = {}
-        self.signals: dict[str, deque[tuple[int, str | None]]] = {}
-        self.locals: dict[Any, Any] = {}
-        self._program = program
-        self._listeners: dict[str, Callable[[int, str | None], object]] = {}
+        super().__init__(workflow_id, run_id, program, budget=budget)
         self._cutter = Cutter()
-        self._outcomes: dict[str, Event] = {}
         self._sent: dict[str, Command] = {}
-        self._holding = Holding(self)
-        self._close: Decision | None = None
-        self._crash: BaseException | None = None
         self._context: str | None = None  # what SWF has
-        self._judging = False  # whether what history does not know of is to be told
         self._broken = False
 
     # -- being driven --
@@ -196,7 +128,7 @@ class Run:
                 done.
         """
         with self._driven():
-            close = self._closing()
+            close = self.closing()
             chosen = sending.choose(
                 self.out.values(), self.opens, closing=close is not None
             )
@@ -298,7 +230,7 @@ class Run:
         else:
             self._play(turn, replaying=True)
             commands = self.out
-            if (close := self._closing()) is not None:
+            if (close := self.closing()) is not None:
                 commands[close.key] = close
         agreed = settle(commands, turn.outcomes, self.bound)
         if turn.more:
@@ -323,10 +255,11 @@ class Run:
         loop.prune()
 
     def _apply(self, events: Iterable[Event]) -> None:
-        drain = self.loop.drain
+        loop = self.loop
         for event in events:
             EFFECTS[event.type](self, event, event.attributes)
-            drain()
+            if loop.ready:
+                loop.drain()
 
     def _drain(self) -> None:
         self.loop.drain()
@@ -343,170 +276,3 @@ class Run:
             return None
         self._context = wanted
         return wanted
-
-    # -- asking --
-
-    def emit(self, command: Command) -> None:
-        """Ask for something, at the end of the turn; what history has is not made.
-
-        Raises:
-            SerializationError: When its input cannot be written.
-            InvalidArgument: When SWF would refuse an argument.
-        """
-        if self.loop.dead:
-            self.loop.cut_off()
-            return
-        event = self._outcomes.get(command.key)
-        fits = event is not None and command.fits(event.attributes)
-        if event is None or not fits or event.type in REFUSALS:
-            if command.decision is None:
-                command.decision = command.make()
-            if self._judging and not fits:
-                command.where = here(self.loop.current())
-        command.event = event if fits else None
-        self.out[command.key] = command
-        self.loop.changes += 1
-
-    def is_recorded(self, key: str) -> bool:
-        """Tell whether history says that this turn asked for it."""
-        return key in self._outcomes
-
-    def retract(self, command: Command) -> bool:
-        """Do not ask for it after all; tell whether that was in time."""
-        if self.out.get(command.key) is command:
-            del self.out[command.key]
-            self.loop.changes += 1
-            return True
-        return self._holding.drop(command)
-
-    def begin(self, kind: type[Any], plan: Plan, arguments: Any) -> Any:
-        """Begin an operation, under the current task's next number."""
-        operation = kind(self, plan, arguments, self.loop.number())
-        self.emit(operation)
-        return operation
-
-    def start_timer(self, id: str, seconds: float, handle: Handle) -> Timer:
-        """Start a timer under an id of its own."""
-        timer = Timer(self, id, self.loop.now + seconds, handle)
-        self.emit(timer)
-        return timer
-
-    def _call_at(self, when: float, handle: Handle) -> Timer:
-        timer = Timer(self, self.loop.number(), when, handle)
-        self.emit(timer)
-        return timer
-
-    def check_free(self, id: str) -> None:
-        """Refuse an id of the author's that an open activity has.
-
-        Raises:
-            InvalidArgument: With the remedy.
-        """
-        known = (*self.out.values(), *self.bound.values())
-        if any(command.key == id for command in known):
-            remedy = "await it first, or use another id"
-            raise InvalidArgument("id", f"{id!r} is open", remedy)
-
-    def child_id(self, id: str) -> str:
-        """Make the workflow id of a child."""
-        short = self.run_id[:_SHORT].replace("/", "-")  # which ids do not take
-        made = f"{self.workflow_id}.{short}.{id}"
-        if len(made) > _LONGEST_ID:
-            tail = f".{zlib.crc32(made.encode()):08x}"
-            made = made[: _LONGEST_ID - len(tail)] + tail
-        return made
-
-    # -- what happens to it; called by effects --
-
-    def begin_main(self, event: Event, started: WorkflowExecutionStarted) -> None:
-        """Begin the main task."""
-        self.started = started
-        self.started_at = self.loop.now = event.time_stamp.timestamp()
-        loop = self.loop
-        try:
-            coro = loop.context.run(self._program.begin, self, started)
-        except SerializationError as error:
-            raise Undecodable(event.id, str(error)) from error
-        self.main = loop.create_task(coro, path="", context=loop.context)
-
-    def signaled(self, event_id: int, name: str, input: str | None) -> None:
-        """Give a signal to who listens, or keep it."""
-        listener = self._listeners.get(name)
-        if listener is None:
-            self.signals.setdefault(name, deque()).append((event_id, input))
-        else:
-            self.loop.context.run(listener, event_id, input)
-
-    def listen(self, name: str, listener: Callable[[int, str | None], object]) -> None:
-        """Let signals be given to *listener*, beginning with those that were kept."""
-        self._listeners[name] = listener
-        for event_id, input in self.signals.pop(name, ()):
-            listener(event_id, input)
-
-    def crash(self, error: BaseException) -> None:
-        """Fail the run at the end of the turn, whatever its main task does."""
-        if self._crash is None:
-            self._crash = error
-
-    def request_cancel(self) -> None:
-        """Cancel the main task, once: a request that is repeated is the same one."""
-        if not self.cancel_requested and self.main is not None:
-            self.cancel_requested = True
-            self.main.cancel("the cancelation of the run was requested")
-
-    def known(self, event: Event, number: int) -> Command:
-        """Find what an event is about.
-
-        Raises:
-            BrokenHistory: When it was never begun, or has ended.
-        """
-        try:
-            return self.bound[number]
-        except KeyError:
-            words = f"event {event.id} ({event.type}) is about event {number}"
-            raise BrokenHistory(f"{words}, which began nothing") from None
-
-    def closed(self, event: Event, number: int) -> Any:
-        """Find what an event ends; it is not open any more."""
-        command = self.known(event, number)
-        self.forget(number)
-        return command
-
-    def forget(self, number: int) -> None:
-        """Have it ended: there is nothing left to be cancelled."""
-        command: Any = self.bound.pop(number)
-        self.opens[command.kind] -= 1
-        if command.undo is not None:
-            self.out.pop(command.undo, None)
-
-    def opened(self, kind: str) -> None:
-        """Count what is open."""
-        self.opens[kind] = self.opens.get(kind, 0) + 1
-        self._holding.passed()
-
-    def refused(self, command: Any, event: Event, cause: str) -> None:
-        """Take the refusal of a decision: for now, or for good."""
-        if for_now(cause) and command.wanted:
-            self._holding.hold(command, event)
-        else:
-            command.refused(cause)
-
-    def close_refused(self, event: Event, cause: str) -> None:
-        """Take the refusal of the decision that closes the run.
-
-        After UNHANDLED_DECISION it is made again at the end of the turn. A new run
-        that cannot be begun, ever, fails this one.
-        """
-        if for_now(cause):
-            self._holding.hold(None, event)
-        elif cause != "UNHANDLED_DECISION":
-            self._close = failure(f"{event.type}: {cause}", None)
-
-    def _closing(self) -> Close | None:
-        """Give what closes the run; None when it goes on."""
-        done = self.main is not None and self.main.done()
-        if not (done or self._crash) or self._holding.closes_later:
-            return None
-        if self._close is None:
-            self._close = closing(self.main, self._crash, self._program.describe)
-        return Close(self._close)

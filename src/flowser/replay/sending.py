@@ -21,8 +21,8 @@ import msgspec
 
 from flowser.decisions import Decision, StartTimer, wrapped
 from flowser.limits import MAX_REQUEST_BYTES
+from flowser.replay.commands import Command
 from flowser.replay.matching import MORE, in_order
-from flowser.replay.operations import Command
 
 #: Decisions in one response.
 MOST = 100
@@ -91,8 +91,9 @@ def _place(command: Command) -> tuple[bool, tuple[tuple[bool, int, str], ...]]:
 
 def _size(command: Command) -> int:
     """Say how many bytes a decision has on the wire, with a comma."""
-    assert command.decision is not None
-    return len(_encode(wrapped(command.decision))) + 1
+    return (
+        0 if command.decision is None else len(_encode(wrapped(command.decision))) + 1
+    )
 
 
 def more(started: int) -> Decision:

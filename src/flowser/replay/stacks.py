@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 
-from flowser.replay._loop import Task
+from flowser.replay._futures import Task
 
 #: Frames of these are not an author's.
 _OURS = ("flowser.replay", "flowser._flow", "flowser.flow", "asyncio", "anyio")
@@ -38,7 +38,7 @@ class Place(NamedTuple):
 
 def here(task: Task | None) -> Place | None:
     """Say where workflow code makes the call that led here; None when none does."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - who calls
     while frame is not None:
         if not _is_ours(frame):
             path = "" if task is None else task.path
@@ -75,7 +75,7 @@ def _task(task: Task) -> Iterator[str]:
 
 
 def places_of(coro: Any) -> Iterator[tuple[Place, bool]]:
-    """Follow a coroutine down to where it waits; tell which places are not its author's.
+    """Follow a coroutine down to where it waits; tell which places are not an author's.
 
     Args:
         coro: A coroutine, a generator, or an async generator.

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from flowser.events import Event
 from flowser.exceptions import SerializationError
 from flowser.replay import formats
-from flowser.replay._loop import Future
+from flowser.replay._futures import Future
+from flowser.replay.commands import Marker
 from flowser.replay.failures import StepFailed, remote
-from flowser.replay.operations import Marker
 from flowser.replay.troubles import Undecodable
 
 if TYPE_CHECKING:
-    from flowser.replay.run import Run
     from flowser.replay.stacks import Place
+    from flowser.replay.state import State
 
 MARKER = "flowser.step"
 
@@ -42,13 +42,15 @@ class Step(Future[Any]):
 
     def __init__(
         self,
-        run: "Run",
+        run: "State",
         name: str,
         work: Callable[[], Any],
         loads: Callable[[str | None], Any],
         where: "Place | None" = None,
     ) -> None:
         """Wait to be done."""
+        if run.loop.dead:
+            run.loop.cut_off()
         self.run = run
         self.id = run.loop.number()
         self.name = name
@@ -101,7 +103,7 @@ class Step(Future[Any]):
         return Marker(self.key, MARKER, details)
 
 
-def replayed(run: "Run", event: Event) -> None:
+def replayed(run: "State", event: Event) -> None:
     """Resolve a step from its marker; one that the code does not do is left."""
     attributes: Any = event.attributes
     note = formats.read_note(attributes.details)

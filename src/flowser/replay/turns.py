@@ -16,12 +16,13 @@ Source:
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
-from flowser.events import EVENTS, Event, UnrecognizedEvent
+from flowser.events import Event, UnrecognizedEvent
 from flowser.exceptions import BrokenHistory
 from flowser.replay.applying import EFFECTS
 from flowser.replay.matching import CLOSED_BY, KEYS, MORE
+from flowser.replay.steps import MARKER as STEP
 from flowser.replay.troubles import StaleRun, Undecodable
 
 #: Events that close the run because the decider said so.
@@ -30,6 +31,16 @@ _CLOSING = frozenset(name for name in CLOSED_BY if not name.endswith("Failed")) 
 }
 
 _MORE = frozenset({"TimerStarted", "StartTimerFailed"})
+
+#: What an event is to a turn; events that are nothing to it are not in the table.
+_INPUT, _OUTCOME, _STARTED, _COMPLETED = 1, 2, 4, 8
+_ROLES: dict[str, int] = {
+    **dict.fromkeys(EFFECTS.keys() - KEYS.keys(), _INPUT),
+    **dict.fromkeys(KEYS.keys() - EFFECTS.keys(), _OUTCOME),
+    **dict.fromkeys(EFFECTS.keys() & KEYS.keys(), _INPUT | _OUTCOME),
+    "DecisionTaskStarted": _STARTED,
+    "DecisionTaskCompleted": _COMPLETED,
+}
 
 
 class Turn:
@@ -86,7 +97,6 @@ class Cutter:
         turn: The latest turn; what comes of it may not be known yet.
         last: The id of the latest event.
         completed: Whether the latest turn was answered.
-        closed: Whether the run is closed.
     """
 
     def __init__(self) -> None:
@@ -94,10 +104,9 @@ class Cutter:
         self.turn: Turn | None = None
         self.last = 0
         self.completed = False
-        self.closed = False
         self._after: list[Event] = []
 
-    def turns(self, events: Iterable[Event]) -> Iterator[Turn]:
+    def turns(self, events: Iterable[Event]) -> Iterator[Turn]:  # noqa: C901 - one quick loop over thousands of events
         """Take events; give the turns that they complete.
 
         Args:
@@ -108,31 +117,32 @@ class Cutter:
             StaleRun: When a turn that was decided here was not answered from here.
             Undecodable: When an event of a known type is not what it should be.
         """
-        last, after = self.last, self._after
+        last, role_of = self.last, _ROLES.get
         for event in events:
-            if event.id <= last:
-                continue
             if event.id != last + 1:
+                if event.id <= last:
+                    continue
                 raise BrokenHistory(f"event {event.id} follows event {last}")
             self.last = last = event.id
-            kind = event.type
-            if kind in EFFECTS:
-                after.append(event)
-            if kind == "DecisionTaskStarted":
+            role = role_of(event.type)
+            if role is None:
+                continue
+            if event.__class__ is UnrecognizedEvent:
+                raise Undecodable(event.id, f"it is no {event.type}")
+            if role is _STARTED:
                 if self.completed and self.turn is not None:
                     yield self.turn
                 self._start(event)
-                after = self._after
-            elif kind == "DecisionTaskCompleted":
+            elif role is _COMPLETED:
                 self._complete(event)
-            elif self.completed and kind in KEYS:
-                self._outcome(event)
-                if kind in _CLOSING and self.turn is not None:
-                    self.closed = True
-                    yield self.turn
-                    self.turn = None
-            elif isinstance(event, UnrecognizedEvent) and kind in EVENTS:
-                raise Undecodable(event.id, f"it is no {kind}")
+            else:
+                if role & _INPUT:
+                    self._after.append(event)
+                if role & _OUTCOME and self.completed:
+                    self._outcome(event)
+                    if event.type in _CLOSING and self.turn is not None:
+                        yield self.turn
+                        self.turn = None
 
     def pending(self) -> Turn | None:
         """Give the latest turn if it was answered, though nothing follows yet."""
@@ -168,14 +178,13 @@ class Cutter:
         self.turn.context = attributes.execution_context
 
     def _outcome(self, event: Event) -> None:
-        turn, attributes = self.turn, event.attributes
-        assert turn is not None
+        turn, attributes = self.turn, cast("Any", event.attributes)
         key = KEYS[event.type](attributes)
-        if key is None:
+        if key is None or turn is None:
             return
         if event.type in _MORE and key.startswith(f"timer:{MORE}"):
             turn.more = event.id
             return
-        if event.type == "MarkerRecorded" and attributes.marker_name == "flowser.step":  # type: ignore[union-attr]
+        if event.type == "MarkerRecorded" and attributes.marker_name == STEP:
             turn.steps.append(event)
         turn.outcomes[key] = event

@@ -168,6 +168,16 @@ def test_nobody_waits_where_nobody_may() -> None:
     assert rig.poll()["startedEventId"] == 3
 
 
+def test_a_caller_that_has_gone_already_takes_no_task() -> None:
+    rig = Rig()
+    rig.start()
+    rig.engine.world.present = lambda caller: caller != "gone"
+    listed = shapes.TaskList(name="deciders")
+    request = requests.PollForDecisionTask(domain=DOMAIN, task_list=listed)
+    assert "taskToken" not in rig.send(request, "gone")
+    assert rig.send(request, "there")["startedEventId"] == 3
+
+
 def test_a_run_whose_history_is_too_long_hands_out_no_task() -> None:
     rig = Rig(quotas=Quotas(history_events=8))
     run = rig.start()

@@ -10,7 +10,6 @@ import contextlib
 import gc
 import json
 import os
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -72,7 +71,6 @@ def nurse() -> None:
         child = os.fork()
         if not child:
             write(f"pid: {os.getpid()}")
-            signal.set_wakeup_fd(-1)
             os._exit(KINDS[kind](arguments))
         os.waitpid(child, 0)
         write(f"ended: {child}")

@@ -8,16 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from tests.local.killing.callers import DOMAIN, Farm, Gone, Line, Refused
+from tests.local.killing.callers import DOMAIN, Farm, Line, Refused
 from tests.support.processes import child_environment
-
-_ALWAYS = {"oldestDate": 0}
 
 
 class Program:
@@ -117,11 +115,14 @@ async def forked(path: Path, kind: str = "true") -> AsyncIterator[Forked]:
 class Commanded(Servers):
     """Servers by the command line."""
 
+    def __init__(self, path: Path, stack: AsyncExitStack) -> None:
+        super().__init__(path)
+        self._stack = stack
+
     async def start(self) -> int:
         """Start one."""
-        arguments = ("-m", "flowser.local", "--db", str(self.path))
-        self._block = program(*arguments)
-        self._program = await self._block.__aenter__()
+        block = program("-m", "flowser.local", "--db", str(self.path))
+        self._program = await self._stack.enter_async_context(block)
         return self._program.process.pid
 
     async def url(self) -> str:
@@ -131,7 +132,14 @@ class Commanded(Servers):
     async def ended(self) -> None:
         """Wait until it has ended."""
         await self._program.process.wait()
-        await self._block.__aexit__(None, None, None)
+        await self._stack.aclose()
+
+
+@asynccontextmanager
+async def commanded(path: Path) -> AsyncIterator[Commanded]:
+    """Give servers that start as users start them."""
+    async with AsyncExitStack() as stack:
+        yield Commanded(path, stack)
 
 
 class Rounds:
@@ -193,19 +201,13 @@ class Rounds:
             closed: Whether to look at closed runs too, and at types; otherwise, at
                 those that are open, or were.
         """
-        journal, filter = self.farm.journal, {"startTimeFilter": _ALWAYS}
-        listed = await _pages(line, "ListOpen", "executionInfos", **filter)
-        found = {each["workflowId"]: each["runId"] for each in map(_ids, listed)}
+        found = await _runs(line, "Open")
         looked_at = self.farm.open | found
         self.farm.open = found
         if closed:
-            listed = await _pages(line, "ListClosed", "executionInfos", **filter)
-            looked_at |= {
-                each["workflowId"]: each["runId"] for each in map(_ids, listed)
-            }
-            journal.check_runs(set(looked_at))
-            types = await _types(line)
-            journal.check_types(types - {"Work"})
+            looked_at |= await _runs(line, "Closed")
+            self.farm.journal.check_runs(set(looked_at))
+            self.farm.journal.check_types(await _types(line) - {"Work"})
         await asyncio.gather(*(self._look(line, *run) for run in looked_at.items()))
 
     async def _look(self, line: Line, run: str, run_id: str) -> None:
@@ -221,16 +223,17 @@ class Rounds:
             self.farm.journal.check(run, answer["events"])
 
 
-def _ids(info: Any) -> dict[str, str]:
-    found: dict[str, str] = info["execution"]
-    return found
+async def _runs(line: Line, which: str) -> dict[str, str]:
+    """List runs: run ids by workflow ids."""
+    operation = f"List{which}WorkflowExecutions"
+    window = {"startTimeFilter": {"oldestDate": 0}}
+    infos = await _pages(line, operation, "executionInfos", **window)
+    ids = [info["execution"] for info in infos]
+    return {each["workflowId"]: each["runId"] for each in ids}
 
 
-async def _pages(
-    line: Line, which: str, member: str, **members: Any
-) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    operation = which if which.endswith("s") else f"{which}WorkflowExecutions"
+async def _pages(line: Line, operation: str, member: str, **members: Any) -> list[Any]:
+    found: list[Any] = []
     while True:
         answer = await line.ask(operation, domain=DOMAIN, **members)
         found += answer[member]
@@ -243,6 +246,3 @@ async def _types(line: Line) -> set[str]:
     status = {"registrationStatus": "REGISTERED"}
     infos = await _pages(line, "ListActivityTypes", "typeInfos", **status)
     return {info["activityType"]["name"] for info in infos}
-
-
-__all__ = ["Commanded", "Forked", "Gone", "Rounds", "forked"]

@@ -42,6 +42,8 @@ def poll(world: World, kind: str, request: Poll, caller: object) -> bytes | Park
     task = world.next_task(key)
     if task is None:
         return world.park(caller, request, key)
+    if not world.present(caller):
+        return EMPTY[kind]  # which nobody reads: the task is for somebody else
     return _handed_out(world, task, request)
 
 

@@ -1,0 +1,197 @@
+"""Signals, as channels and as handlers."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from flowser import flow
+from flowser.exceptions import InvalidArgument
+from tests.replay.shop import CardDeclined, resize, workflow
+from tests.replay.story import Story
+
+
+@dataclass
+class Approval:
+    by: str
+
+
+def test_signals_are_kept_and_received_in_order() -> None:
+    @workflow
+    async def order() -> list[str]:
+        approvals = flow.signals("approve", Approval)
+        first = await approvals.receive()
+        await asyncio.sleep(1)
+        assert flow.signals("approve", Approval) is approvals
+        assert len(approvals) == 2
+        rest = [approvals.receive_nowait().by for _ in range(2)]
+        return [first.by, *rest]
+
+    story = Story(order)
+    story.signal("approve", {"by": "a"})
+    story.decide()
+    story.signal("approve", {"by": "b"})
+    story.signal("approve", {"by": "c"})
+    story.settle()
+    story.skip(1)
+    story.settle()
+    assert story.result == ["a", "b", "c"]
+
+
+def test_signals_can_be_iterated_over() -> None:
+    @workflow
+    async def order() -> int:
+        total = 0
+        async for number in flow.signals("add", int):
+            if not number:
+                break
+            total += number
+        return total
+
+    story = Story(order)
+    for number in (1, 2, 3, 0):
+        story.settle()
+        story.signal("add", number)
+    story.settle()
+    assert story.result == 6
+
+
+def test_a_signal_that_cannot_be_read_is_left_out(caplog: Any) -> None:
+    @workflow
+    async def order() -> str:
+        return (await flow.signals("approve", Approval).receive()).by
+
+    story = Story(order)
+    story.signal("approve", 3)
+    story.signal("approve", {"by": "b"})
+    story.settle()
+    assert story.result == "b"
+    assert "signal 'approve' of event 3 is left out" in caplog.text
+
+
+def test_a_receiver_that_gives_up_loses_no_signal() -> None:
+    @workflow
+    async def order() -> str:
+        approvals = flow.signals("approve", str)
+        try:
+            async with asyncio.timeout(10):
+                return await approvals.receive()
+        except TimeoutError:
+            return "late: " + await approvals.receive()
+
+    story = Story(order)
+    story.decide()
+    story.skip(10)
+    story.signal("approve", "a")
+    story.settle()
+    assert story.result == "late: a"
+
+
+def test_a_handler_is_called_for_each_signal_also_for_earlier_ones() -> None:
+    @workflow
+    async def order() -> list[str]:
+        told: list[str] = []
+        await asyncio.sleep(1)
+
+        @flow.on_signal("note", str)
+        def note(text: str) -> None:
+            told.append(text)
+
+        @flow.on_signal("work", str)
+        async def work(text: str) -> None:
+            told.append(await resize(text, width=1))
+
+        await asyncio.sleep(1)
+        return told
+
+    story = Story(order, using=[resize])
+    story.signal("note", "early")
+    story.signal("work", "early")
+    story.decide()
+    story.skip(1)
+    assert story.ids_of(story.decide()) == ["2", "s4.1"]
+    story.signal("note", "late")
+    story.complete("s4.1", "worked")
+    story.settle()
+    story.skip(1)
+    story.settle()
+    assert story.result == ["early", "late", "worked"]
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_a_handler_raises_fails_the_run(late: bool) -> None:
+    @workflow
+    async def order() -> None:
+        @flow.on_signal("break")
+        async def broken(_: None) -> None:
+            if late:
+                await asyncio.sleep(1)
+            raise CardDeclined("no funds")
+
+        await asyncio.sleep(100)
+
+    story = Story(order)
+    story.decide()
+    story.signal("break")
+    story.settle()
+    if late:
+        story.skip(1)
+        story.settle()
+    assert story.last.reason == "CardDeclined: no funds"
+    story.replayed()
+
+
+def test_what_a_plain_handler_raises_fails_the_run() -> None:
+    @workflow
+    async def order() -> None:
+        @flow.on_signal("break")
+        def broken(_: None) -> None:
+            raise CardDeclined("no funds")
+
+        await asyncio.sleep(100)
+
+    story = Story(order)
+    story.decide()
+    story.signal("break")
+    story.settle()
+    assert story.last.reason == "CardDeclined: no funds"
+
+
+def test_a_signal_is_received_or_handled_and_not_both() -> None:
+    @workflow
+    async def order() -> list[str]:
+        told = []
+        flow.signals("a")
+        flow.on_signal("b")(print)
+        wrongs: list[Any] = [
+            lambda: flow.on_signal("a")(print),
+            lambda: flow.on_signal("b")(print),
+            lambda: flow.signals("b"),
+        ]
+        for wrong in wrongs:
+            try:
+                wrong()
+            except InvalidArgument as error:
+                told.append(str(error))
+        return told
+
+    story = Story(order)
+    story.settle()
+    assert len(story.result) == 3
+
+
+def test_signals_that_nobody_wants_do_no_harm() -> None:
+    @workflow
+    async def order() -> str:
+        await asyncio.sleep(1)
+        return "done"
+
+    story = Story(order)
+    story.decide()
+    story.signal("whatever", {"x": 1})
+    story.settle()
+    assert [*story.run.signals] == ["whatever"]
+    story.skip(1)
+    story.settle()
+    assert story.result == "done"
