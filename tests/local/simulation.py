@@ -16,6 +16,7 @@ import logging
 import random
 import sys
 import tempfile
+import traceback
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -74,17 +75,17 @@ class _Keys(NamedTuple):
 class Simulation:
     """One life, as a seed has it."""
 
-    def __init__(self, seed: int, path: Path, store: type[Mortal]) -> None:
-        self.report = Report(seed)
-        self._chance = random.Random(seed)
+    def __init__(self, report: Report, path: Path, store: type[Mortal]) -> None:
+        self.report = report
+        self._chance = random.Random(report.seed)
         self._weather = Weather(self._chance)
         self._path = path
         self._store = store
         self._serials = iter(range(1_000_000))
         self._over = asyncio.Event()
 
-    async def run(self) -> Report:
-        """Live, and look back."""
+    async def run(self) -> None:
+        """Live, and look back, into the report."""
         with virtual_time() as clock:
             self._server = await self._started()
             try:
@@ -96,7 +97,6 @@ class Simulation:
             await self._stop(dies=False)
             self.report.seconds = clock.time()
             Audit(self.report, self._weather, runs).check()
-        return self.report
 
     async def _live(self) -> None:
         async with self._connected("owner") as conn:
@@ -297,16 +297,19 @@ def simulate(seed: int, store: type[Mortal] = Mortal) -> Report:
     """
     before = random.getstate()
     random.seed(seed)  # pauses of clients are of its making
+    report = Report(seed)
     try:
         with (
             tempfile.TemporaryDirectory() as folder,
             asyncio.Runner(loop_factory=_Loop) as runner,
+            _noted(report.problems),
         ):
-            simulation = Simulation(seed, Path(folder) / "swf.db", store)
-            with _noted(simulation.report.problems):
-                return runner.run(simulation.run())
+            runner.run(Simulation(report, Path(folder) / "swf.db", store).run())
+    except Exception:  # noqa: BLE001 - whatever it is, the seed is to be named
+        report.problems.append(traceback.format_exc())
     finally:
         random.setstate(before)
+    return report
 
 
 @contextlib.contextmanager

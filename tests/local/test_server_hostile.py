@@ -506,10 +506,10 @@ async def test_abuse_does_not_let_a_process_grow() -> None:
     async with run_python("-m", "flowser.local", "--log-level", "debug") as child:
         url = (await child.line_matching(r"^endpoint: (.*)"))[1]
         sizes: list[int] = []
-        for number in range(12):
+        for number in range(20):  # an allocator, too, needs some rounds to settle
             async for _ in _abuse(url):
                 pass
-            if number in {3, 11}:
+            if number in {11, 19}:
                 sizes.append(_resident(child.pid))
         await works(url)
         assert sizes[1] - sizes[0] < 2 * 2**20, sizes
