@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-import flowser.testing
+import flowser.testing  # noqa: F401 - pytester forgets what its runs import
 
 pytest_plugins = ["pytester"]
 

@@ -17,7 +17,6 @@ from flowser.exceptions import (
     TypeAlreadyExistsFault,
 )
 from flowser.registration import Difference, Registration, request_for
-from flowser.types import Activity
 from tests.conftest import BareClient
 from tests.declared import Album, Photos, Resize, body, connected, hurried, logged
 from tests.histories import ALBUM, RESIZE

@@ -16,7 +16,9 @@ def test_notes_are_json_with_the_version_first() -> None:
     assert formats.text(found.failure) is None
 
 
-@pytest.mark.parametrize("text", [None, "", "x", "{}", '{"id":"1"}', '{"fv":"1"}', "[]"])
+@pytest.mark.parametrize(
+    "text", [None, "", "x", "{}", '{"id":"1"}', '{"fv":"1"}', "[]"]
+)
 def test_texts_of_others_are_no_notes(text: str | None) -> None:
     assert formats.read_note(text) is None
 
