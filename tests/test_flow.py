@@ -5,6 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 import flowser
@@ -13,6 +14,7 @@ from flowser import events as e
 from flowser import flow
 from flowser.exceptions import InvalidArgument, SerializationError
 from flowser.replay.run import Run
+from tests.replay.book import Book
 from tests.replay.shop import Receipt, charge, resize, workflow
 from tests.replay.story import Story
 
@@ -197,6 +199,34 @@ def test_a_parameter_with_a_default_may_be_missing_and_another_too_many() -> Non
         assert close == d.CompleteWorkflowExecution(result=result)
 
 
+def test_no_input_is_an_object_without_members() -> None:
+    @workflow
+    async def order(express: bool = True) -> bool:
+        return express
+
+    @workflow
+    async def strict(order_id: str) -> str:
+        return order_id
+
+    book = Book(order)
+    started: Any = book.events[0].attributes
+    bare = msgspec.structs.replace(started, input=None)
+    book.events[0] = msgspec.structs.replace(book.events[0], attributes=bare)
+    assert book.decide().decisions == (d.CompleteWorkflowExecution(result="true"),)
+    with pytest.raises(flow.Undecodable, match=r"missing required field `order_id`"):
+        book.fresh(strict).decide(book.events)
+    book.close()
+
+
+async def test_an_activity_without_input_is_called_with_the_defaults() -> None:
+    @flow.activity(version="1", task_list="payers")
+    async def ping(times: int = 3) -> int:
+        return times
+
+    kind: Any = ping.type(Nowhere())
+    assert await kind.run(None) == 3
+
+
 # -- options --
 
 
@@ -346,6 +376,36 @@ def test_classes_with_run_are_workflows_and_activities() -> None:
         story.settle()
     assert story.result == ["s6.1", "1", "2"]
     story.replayed().end()
+
+
+class Reversed:
+    """Writes JSON from behind."""
+
+    def dumps(self, value: Any, /) -> str:
+        return flowser.serializing.JSON.dumps(value)[::-1]
+
+    def loads(self, text: str, /, type: Any = Any) -> Any:
+        return flowser.serializing.JSON.loads(text[::-1], type)
+
+
+class Odd(Resize):
+    name = "Odd"
+    serializer = Reversed()
+
+
+def test_a_class_may_have_a_serializer_of_its_own() -> None:
+    @workflow
+    async def order() -> str:
+        return str(await flow.activity(Odd)({"width": 3}))
+
+    story = Story(order, using=[flow.activity(Odd)])
+    [scheduled] = story.decisions()
+    assert isinstance(scheduled, d.ScheduleActivityTask)
+    assert scheduled.input == '}3:"htdiw"{'
+    story.tasks()
+    story.complete("1", "3")
+    story.settle()
+    assert story.result == "3"
 
 
 async def test_a_class_outside_of_a_workflow_runs() -> None:

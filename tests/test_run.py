@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import textwrap
 from collections.abc import AsyncIterator
@@ -286,6 +287,23 @@ async def test_worker_of_the_program_gets_the_options(
         await child.line_matching("the worker begins")
         child.signal()
         assert await child.wait() == 0  # polls that are cut off are no disorder
+
+
+async def test_runs_are_kept_in_memory_unless_told_otherwise(
+    scripted: ScriptedSwf, tmp_path: Path
+) -> None:
+    own = """
+    def worker(domain, **options):
+        print(sorted(options.items()), flush=True)
+        return flowser.Worker(domain, **options)
+    """
+    path = written(tmp_path, PROGRAM + own)
+    arguments = ("--endpoint", scripted.url, "--drain", "0", "--no-sticky")
+    async with flowser_run(path, *arguments, "--watchdog", "30") as child:
+        expected = "('drain', 0.0), ('sticky', False), ('watchdog', 30.0)"
+        await child.line_matching(rf"^\[{re.escape(expected)}\]$")
+        child.signal()
+        await child.wait()
 
 
 @pytest.mark.parametrize(

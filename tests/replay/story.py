@@ -34,7 +34,11 @@ class Task:
         self.id: str = polled["activityId"]
         self.name: str = polled["activityType"]["name"]
         self.token: str = polled["taskToken"]
-        self.input: Any = json.loads(polled.get("input", "null"))
+        self.text: str = polled.get("input", "null")
+
+    @property
+    def input(self) -> Any:
+        return json.loads(self.text)
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.id}>"

@@ -10,7 +10,7 @@ import pytest
 
 from flowser import decisions as d
 from flowser import events as e
-from flowser import flow
+from flowser import flow, shapes
 from flowser.exceptions import BrokenHistory
 from flowser.replay.run import Answer
 from flowser.replay.troubles import (
@@ -281,6 +281,63 @@ def test_a_throttled_timer_is_started_again_after_a_pause() -> None:
     [started] = book.answer(answer)
     book.add("TimerFired", timer_id="1", started_event_id=started, after=5)
     assert book.decide().closes
+    book.close()
+
+
+def test_a_throttled_signal_is_sent_again_after_a_pause() -> None:
+    @workflow
+    async def order() -> str:
+        await flow.external("other").signal("hello")
+        return "sent"
+
+    book = Book(order)
+    first = book.decide()
+    [initiated] = book.answer(first)
+    book.add(
+        "SignalExternalWorkflowExecutionFailed",
+        by=True,
+        workflow_id="other",
+        initiated_event_id=initiated,
+        cause="SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+    )
+    pause = book.decide()
+    [started] = book.answer(pause)
+    book.add("TimerFired", timer_id=timer_of(pause), started_event_id=started)
+    again = book.decide()
+    assert again.decisions == first.decisions
+    [initiated] = book.answer(again)
+    book.add(
+        "ExternalWorkflowExecutionSignaled",
+        workflow_execution=shapes.WorkflowExecution(workflow_id="other", run_id="r"),
+        initiated_event_id=initiated,
+    )
+    assert book.decide().closes
+    book.close()
+
+
+def timer_of(answer: Answer) -> str:
+    [timer] = answer.decisions
+    assert isinstance(timer, d.StartTimer)
+    return timer.timer_id
+
+
+def test_the_timer_that_brings_on_the_rest_may_be_refused() -> None:
+    @workflow
+    async def order() -> None:
+        await asyncio.gather(*(work.start(str(n)) for n in range(120)))
+
+    book = Book(order)
+    first = book.decide()
+    book.answered(first)
+    for decision in first.decisions[:-1]:
+        book.become(decision)
+    book.add(
+        "StartTimerFailed",
+        by=True,
+        timer_id="more-3",
+        cause="TIMER_CREATION_RATE_EXCEEDED",
+    )
+    assert len(activities(book.decide())) == 21
     book.close()
 
 

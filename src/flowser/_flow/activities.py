@@ -12,7 +12,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 from msgspec.structs import replace
 
 from flowser import types
-from flowser._flow.current import current, needed
+from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
 from flowser._flow.options import ActivityDefaults, ActivityOptions, checked
 from flowser._flow.payloads import reader
@@ -60,7 +60,7 @@ class Activity(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<activity {self.type.name!r} {self.type.version!r}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Called[R]:
         """Schedule it, and wait for its result; in no workflow, run it.
 
         Raises:
@@ -110,7 +110,7 @@ class Activity(Generic[P, R]):
         return Plan(
             self.type.name,
             self._decision,
-            reader(self.type._hints()[1]),  # noqa: SLF001 - for its callers
+            reader(self.type._hints()[1], self.type.serializer),  # noqa: SLF001 - for its callers
             options.get("cancellation", "request"),
             options.get("retry"),
             options.get("id"),

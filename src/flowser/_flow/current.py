@@ -1,11 +1,18 @@
 """The run whose code is running."""
 
 import asyncio
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 from flowser.exceptions import Error
 from flowser.replay._loop import Loop
 from flowser.replay.state import State
+
+R = TypeVar("R")
+
+#: What a call gives: a coroutine, for task groups take nothing less. Not of any type
+#: whatever in its first two places: mypy would take a ``gather`` of two for anything.
+Called = Coroutine[object, None, R]
 
 
 class NotInWorkflow(Error, RuntimeError):

@@ -4,11 +4,10 @@ Source:
     swf-semantics.md sections 3.2, 6.1 and 6.2.
 """
 
-from collections.abc import Coroutine
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
 from flowser import decisions, serializing
-from flowser._flow.current import needed
+from flowser._flow.current import Called, needed
 from flowser._flow.payloads import reader
 from flowser.limits import Duration, duration
 from flowser.replay import outgoing
@@ -81,7 +80,7 @@ class LambdaFunction(Generic[R]):
         """Describe it."""
         self._plan = plan
 
-    def __call__(self, input: Any = None) -> Coroutine[Any, Any, R]:
+    def __call__(self, input: Any = None) -> Called[R]:
         """Have it invoked, and wait for its result.
 
         Raises:

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from flowser import types
-from flowser._flow.declaring import Nowhere
+from flowser._flow.declaring import Nowhere, OfFunction
 from flowser._flow.failures import describe
 from flowser._flow.signals import HANDLES, Handles, subscribe
 from flowser.events import WorkflowExecutionStarted
@@ -47,6 +47,8 @@ class Program:
         """
         instance = self._kind(self._domain)
         text = started.input
+        if text is None and isinstance(instance, OfFunction):
+            text = "{}"  # its parameters may all have defaults
         input = None if text is None else instance.load_input(text)
         for name, handles in self._handlers.items():
             subscribe(run, handles, getattr(instance, name))

@@ -74,7 +74,13 @@ class Parameters:
             raise TypeError(f"{self._name}() {error}") from None
 
     def call(self, input: Any) -> Any:
-        """Call the function with an input that was read as :attr:`struct`."""
+        """Call the function with an input that was read as :attr:`struct`.
+
+        Raises:
+            msgspec.ValidationError: When there is no input, and a parameter needs one.
+        """
+        if input is None:
+            input = msgspec.convert({}, self.struct)
         args, kwargs = [], {}
         for name, parameter in self._signature.parameters.items():
             value = getattr(input, name)
@@ -120,12 +126,17 @@ class Parameters:
             raise InvalidArgument(self._name, problem, remedy) from error
 
 
-def reader(type: Any) -> Callable[[str | None], Any]:
+def reader(
+    type: Any, serializer: serializing.Serializer | None = None
+) -> Callable[[str | None], Any]:
     """Make what reads results of a type; no result is None, and None reads nothing.
 
     Args:
         type: An annotation.
+        serializer: What reads them if not JSON.
     """
+    if serializer is not None and serializer is not serializing.JSON:
+        return lambda text: None if text is None else serializer.loads(text, type)
     if type is None or type is NoneType:
         return _nothing
     decode = msgspec.json.Decoder(type).decode

@@ -19,7 +19,7 @@ from typing import (
 
 from flowser import types
 from flowser._flow.activities import Runs
-from flowser._flow.current import current, needed
+from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
 from flowser._flow.options import ChildOptions, WorkflowDefaults, checked
 from flowser._flow.payloads import reader
@@ -62,7 +62,7 @@ class Workflow(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<workflow {self.type.name!r} {self.type.version!r}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Called[R]:
         """Start a child, and wait for its result; in no workflow, run it.
 
         Raises:
@@ -135,7 +135,7 @@ class Workflow(Generic[P, R]):
         return Plan(
             self.type.name,
             self._decision,
-            reader(self.type._hints()[1]),  # noqa: SLF001 - for its callers
+            reader(self.type._hints()[1], self.type.serializer),  # noqa: SLF001 - for its callers
             options.get("cancellation", "request"),
             None,
             options.get("id"),
