@@ -8,9 +8,9 @@ import abc
 import logging
 from typing import Any
 
-from flowser import requests
+from flowser import requests, shapes
 from flowser.exceptions import TaskAlreadyAnswered, UnknownResourceFault
-from flowser.executions import Caller, DomainLike
+from flowser.executions import Caller, DomainLike, WorkflowExecution
 from flowser.types import Type
 
 log = logging.getLogger("flowser.tasks")
@@ -57,6 +57,20 @@ class Answerable(abc.ABC):
     @abc.abstractmethod
     def fields(self) -> dict[str, str | None]:
         """What log records about this task carry."""
+
+    def _fields(
+        self,
+        run: WorkflowExecution,
+        kind: shapes.ActivityType | shapes.WorkflowType,
+        activity_id: str | None = None,
+    ) -> dict[str, str | None]:
+        return {
+            "domain": self.domain.name,
+            "workflow_id": run.workflow_id,
+            "run_id": run.run_id,
+            "type": f"{kind.name} {kind.version}",
+            "activity_id": activity_id,
+        }
 
     async def _answer(self, request: requests.Request[Any]) -> None:
         """Send the answer.

@@ -119,13 +119,9 @@ class Activity(Answerable):
     @property
     def fields(self) -> dict[str, str | None]:
         """What log records about this task carry."""
-        return {
-            "domain": self.domain.name,
-            "workflow_id": self.workflow_execution.workflow_id,
-            "run_id": self.workflow_execution.run_id,
-            "type": f"{self.activity_type.name} {self.activity_type.version}",
-            "activity_id": self.activity_id,
-        }
+        return self._fields(
+            self.workflow_execution, self.activity_type, self.activity_id
+        )
 
     async def complete(self, result: Any = None) -> None:
         """Answer that the work is done.

@@ -91,13 +91,7 @@ class Decision(Collecting):
     @property
     def fields(self) -> dict[str, str | None]:
         """What log records about this task carry."""
-        return {
-            "domain": self.domain.name,
-            "workflow_id": self.workflow_execution.workflow_id,
-            "run_id": self.workflow_execution.run_id,
-            "type": f"{self.workflow_type.name} {self.workflow_type.version}",
-            "activity_id": None,
-        }
+        return self._fields(self.workflow_execution, self.workflow_type)
 
     # -- the history --
 

@@ -14,10 +14,14 @@ from msgspec.structs import replace
 from flowser import types
 from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
-from flowser._flow.options import ActivityDefaults, ActivityOptions, checked
+from flowser._flow.options import (
+    ActivityDefaults,
+    ActivityOptions,
+    check_settings,
+    checked,
+)
 from flowser._flow.payloads import reader
 from flowser.decisions import Decision, ScheduleActivityTask
-from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
 from flowser.replay.activities import Activity as Operation
 from flowser.replay.commands import checked as _checked
@@ -231,17 +235,10 @@ def activity(
     """
     if name is not None:
         settings["name"] = name
-    _check_settings(settings)
+    check_settings(settings, ActivityDefaults, "an activity")
     options: ActivityOptions = {"retry": retry, "cancellation": cancellation}
 
     def decorate(given: Any) -> Activity[..., Any]:
         return Activity(declared(given, types.Activity, dict(settings)), options)
 
     return decorate if made_of is None else decorate(made_of)
-
-
-def _check_settings(settings: dict[str, Any]) -> None:
-    known = {"name", "version", "task_list", *ActivityDefaults.__annotations__}
-    for unknown in settings.keys() - known:
-        remedy = f"use {', '.join(sorted(known))}"
-        raise InvalidArgument(unknown, "is no setting of an activity", remedy)

@@ -87,3 +87,20 @@ def checked(options: Any, known: type[Any], where: str) -> dict[str, Any]:
         problem = f"is {options['retry']!r}"
         raise InvalidArgument(f"{where}.retry", problem, "pass a flow.Retry")
     return dict(options)
+
+
+def check_settings(settings: dict[str, Any], defaults: type[Any], what: str) -> None:
+    """Refuse settings of a description that there are not.
+
+    Args:
+        settings: What was given.
+        defaults: The TypedDict of those that there are besides its name.
+        what: For the error: "an activity".
+
+    Raises:
+        InvalidArgument: Naming the setting, and those that there are.
+    """
+    known = {"name", "version", "task_list", *defaults.__annotations__}
+    for name in settings.keys() - known:
+        remedy = f"use {', '.join(sorted(known))}"
+        raise InvalidArgument(name, f"is no setting of {what}", remedy)

@@ -21,10 +21,14 @@ from flowser import types
 from flowser._flow.activities import Runs
 from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
-from flowser._flow.options import ChildOptions, WorkflowDefaults, checked
+from flowser._flow.options import (
+    ChildOptions,
+    WorkflowDefaults,
+    check_settings,
+    checked,
+)
 from flowser._flow.payloads import reader
 from flowser.decisions import ContinueAsNewWorkflowExecution, Decision
-from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
 from flowser.replay.closing import ContinueAsNew
 from flowser.replay.commands import checked as _checked
@@ -207,10 +211,7 @@ def workflow(
     """
     if name is not None:
         settings["name"] = name
-    known = {"name", "version", "task_list", *WorkflowDefaults.__annotations__}
-    for unknown in settings.keys() - known:
-        remedy = f"use {', '.join(sorted(known))}"
-        raise InvalidArgument(unknown, "is no setting of a workflow", remedy)
+    check_settings(settings, WorkflowDefaults, "a workflow")
     options: ChildOptions = {"cancellation": cancellation}
 
     def decorate(given: Any) -> Workflow[..., Any]:
