@@ -16,6 +16,8 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from multidict import istr
+
 from flowser.local.engine import faults
 from flowser.local.engine.faults import Fault
 from flowser.local.service import Service
@@ -30,6 +32,9 @@ MAX_REQUEST_BYTES = 1024 * 1024
 MAX_HEAD_BYTES = 32 * 1024
 
 _JSON = "application/json"
+
+# Names that need not be turned into lower case for each request.
+_REQUEST_ID, _CONTENT_TYPE = istr("x-amzn-RequestId"), istr("Content-Type")
 
 #: The types that a request may have. The answer has the same one, as of other AWS
 #: services; only the older form is recorded for SWF (section 1.1).
@@ -110,7 +115,7 @@ class Protocol:
         if self._hosts is not None:
             _refuse_pages(headers, self._hosts)
         check_size(headers, len(body))
-        if not _content_type(headers.get("Content-Type", "")):
+        if not _content_type(headers.get(_CONTENT_TYPE, "")):
             raise faults.unknown_operation()
         if headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
             raise faults.serialization("The content encoding is not supported")
@@ -194,8 +199,8 @@ def refusal(fault: Fault, headers: Mapping[str, str]) -> Answer:
 
 
 def _made(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
-    told = {
-        "x-amzn-RequestId": f"{_PREFIX}{next(_numbers):012x}",
-        "Content-Type": _content_type(headers.get("Content-Type", "")) or _JSON,
+    told: dict[str, str] = {
+        _REQUEST_ID: f"{_PREFIX}{next(_numbers):012x}",
+        _CONTENT_TYPE: _content_type(headers.get(_CONTENT_TYPE, "")) or _JSON,
     }
     return Answer(status, told, body)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from flowser.local._clock import Clock
-from flowser.local._commits import Commits
+from flowser.local._commits import Commits, Tell
 from flowser.local.engine import faults, reading
 from flowser.local.engine.engine import Engine
 from flowser.local.engine.faults import Fault
@@ -261,16 +261,16 @@ class Service:
         engine = self._engine
         if engine is None or self._commits.failing or self._ended:
             return
-        telling = [
+        telling: list[Tell] = [
             functools.partial(self._tell, waiting, answer)
             for parked, answer in engine.take_wakeups()
             if (waiting := self._waiting.pop(parked, None)) is not None
         ]
-        invoking = [
+        telling += [
             functools.partial(self._begin, invocation)
             for invocation in engine.take_invocations()
         ]
-        self._commits.take(engine.take_facts(), [*telling, *invoking])
+        self._commits.take(engine.take_facts(), telling)
         self._set_alarm(engine)
 
     def _tell(self, waiting: _Answer, answer: bytes, stored: bool) -> None:

@@ -210,13 +210,12 @@ class Engine:
     def next_deadline(self) -> int | None:
         """Tell when :meth:`advance` has something to do next; None for never."""
         world = self._world
-        times = [
-            entry.key
-            for entry in (world.state.deadlines.first(), world.expiries.first())
-            if entry is not None
-        ]
-        expiry = world.archive.next_expiry()
-        return min(times if expiry is None else [*times, expiry], default=None)
+        due = world.archive.next_expiry()
+        for heap in (world.state.deadlines, world.expiries):
+            entry = heap.first()
+            if entry is not None and (due is None or entry.key < due):
+                due = entry.key
+        return due
 
     def take_facts(self) -> list[facts.Fact]:
         """Take what happened since the last time; it is to be stored."""
