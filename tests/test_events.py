@@ -178,3 +178,9 @@ def test_unreadable_payload_harms_only_who_reads_it() -> None:
 
 def test_member_of_an_event_is_named_after_its_type() -> None:
     assert events.member("TimerFired") == "timerFiredEventAttributes"
+
+
+def test_a_tag_that_is_null_is_no_tag() -> None:
+    (event,) = decoded(began(tagList=[None, "a"]))
+    assert isinstance(event.attributes, WorkflowExecutionStarted)
+    assert event.attributes.tag_list == ["a"]

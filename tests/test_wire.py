@@ -222,3 +222,16 @@ def test_operation_and_answer_follow_from_the_request() -> None:
     for operation, kind in requests.OPERATIONS.items():
         answer = requests.answer(kind)
         assert issubclass(answer, shapes.Shape), operation
+
+
+def test_a_tag_that_is_null_is_no_tag() -> None:
+    run = {
+        "execution": {"workflowId": "w", "runId": "r"},
+        "workflowType": {"name": "n", "version": "1"},
+        "startTimestamp": 1.5e9,
+        "executionStatus": "OPEN",
+        "tagList": [None],
+    }
+    body = msgspec.json.encode({"executionInfos": [run]})
+    found = wire.decode("ListOpen", body, results.WorkflowExecutionInfos)
+    assert found.execution_infos[0].tag_list == []

@@ -646,7 +646,8 @@ def event(raw: dict[str, Any]) -> Event:
     known = EVENTS.get(str(raw.get("eventType")))
     if known is not None:
         try:
-            return msgspec.convert(_with_zeros(raw), known, strict=False)
+            whole = _with_zeros(shapes.without_nulls(raw))
+            return msgspec.convert(whole, known, strict=False)
         except msgspec.ValidationError:
             pass
     name = raw.get("eventType", "")

@@ -8,7 +8,7 @@ Source:
 """
 
 from enum import StrEnum
-from typing import dataclass_transform
+from typing import Any, dataclass_transform
 
 import msgspec
 
@@ -133,3 +133,16 @@ class CloseStatusFilter(Shape):
     """Closed executions that ended in one way."""
 
     status: CloseStatus
+
+
+def without_nulls(value: Any) -> Any:
+    """Leave out what is null in the lists of plain JSON.
+
+    SWF accepts ``tagList: [null]`` and echoes it (swf-semantics.md section 1.1). It is
+    absent here, as nulls are elsewhere: tags are texts.
+    """
+    if isinstance(value, dict):
+        return {name: without_nulls(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value if item is not None]
+    return value

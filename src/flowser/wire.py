@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from flowser import events, limits, requests
+from flowser import events, limits, requests, shapes
 from flowser.exceptions import (
     SERVICE_ERRORS,
     ClockSkewed,
@@ -157,7 +157,7 @@ def convert(
             page = msgspec.convert(answer | {"events": []}, result_type, strict=False)
             known = [events.event(raw) for raw in answer["events"]]
             return msgspec.structs.replace(page, events=known)
-        return msgspec.convert(answer, result_type, strict=False)
+        return msgspec.convert(shapes.without_nulls(answer), result_type, strict=False)
     except (
         msgspec.ValidationError,
         AttributeError,

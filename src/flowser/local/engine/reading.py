@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from flowser import requests
+from flowser import requests, shapes
 from flowser.local.engine import constraints, drafts, faults, forms
 
 #: How many objects and lists may stand in each other; SWF's requests have five.
@@ -68,25 +68,12 @@ def _with_care(shape: type[msgspec.Struct], body: bytes) -> Any:
         many = "error" if len(errors) == 1 else "errors"
         text = f"{len(errors)} validation {many} detected: {'; '.join(errors)}"
         raise faults.invalid(text)
-    return msgspec.convert(_without_nulls(msgspec.to_builtins(draft)), shape)
+    return msgspec.convert(shapes.without_nulls(msgspec.to_builtins(draft)), shape)
 
 
 @functools.cache
 def _draft_decoder(shape: type[msgspec.Struct]) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(drafts.draft(shape))
-
-
-def _without_nulls(value: Any) -> Any:
-    """Leave out what is null in lists.
-
-    SWF accepts ``tagList: [null]`` and echoes it (section 1.1). Here such a tag is
-    accepted, and absent as other nulls are: tags are texts wherever they are read.
-    """
-    if isinstance(value, dict):
-        return {name: _without_nulls(member) for name, member in value.items()}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value if item is not None]
-    return value
 
 
 # -- JSON -------------------------------------------------------------------------
