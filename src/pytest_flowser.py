@@ -2,18 +2,29 @@
 
 ::
 
-    async def test_order_is_shipped_after_two_days(swf):
-        shop = Shop(swf.conn)
-        await shop.register()
-        async with flowser.Worker(shop):
-            handle = await shop.start(Order, {"id": "o-1"})
-            await swf.skip(days=2)
-            assert await handle.result() == "shipped"
+    async def test_order_expires_after_a_day(swf):
+        assert await swf.run(order, "o-1", amount=Decimal(3)) == "expired"
 
 It works with pytest-asyncio, in both modes and with loops of any scope, and with the
 plugin of anyio. The marker takes the options of ``flowser.testing.LocalSwf``::
 
     @pytest.mark.swf(autojump=False)
+
+Every decision of a coroutine workflow is made again, by a replay from nothing, and must
+be the same. With ``flowser_hash_seeds = 0 1`` in pytest's configuration, it is also
+made in two processes in which sets of strings have other orders; that takes a second or
+two, once.
+
+With ``pytest --flowser-histories=tests/histories``, each history in the folder is an
+item, replayed against today's code. The workflow of a history is found by the name and
+version of its type among those that the tests import, or in what is named::
+
+    [tool.pytest.ini_options]
+    addopts = ["--flowser-histories=tests/histories"]
+    flowser_workflows = ["shop.workflows", "shop.domain:Shop"]
+
+``flowser.testing.save_history`` makes such files, and so does the AWS CLI; see
+``flowser.testing.histories``.
 
 Rules: pytest imports this module whenever flowser is installed, also for tests that
 have nothing to do with it. So it stands outside of the package, whose import takes a
@@ -22,7 +33,8 @@ second, and imports that only for the tests that ask for it.
 
 import importlib.util
 import inspect
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import pytest
@@ -39,13 +51,51 @@ _NOT_ASYNCIO = (
     "tests that ask for swf"
 )
 
+#: Where the hash seeds are configured.
+_SEEDS = "flowser_hash_seeds"
+
+#: Where the modules of workflows are configured, and what is said of it.
+_WORKFLOWS = "flowser_workflows"
+_WHERE = (
+    "Where the workflows of saved histories are: modules, or a domain or a workflow in "
+    "one; all that the tests import, if not given."
+)
+
 _failed = pytest.StashKey[bool]()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare what can be configured."""
+    about = "hash seeds of processes that make the decisions of workflows again"
+    parser.addini(_SEEDS, about, type="args", default=[])
+    parser.addini(_WORKFLOWS, _WHERE, type="args", default=[])
+    group = parser.getgroup("flowser", "workflows on Amazon SWF")
+    group.addoption(
+        "--flowser-histories",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="Replay each saved history (*.json) in a folder against today's code.",
+    )
+    group.addoption(
+        "--flowser-workflows",
+        action="append",
+        default=[],
+        metavar="MODULE[:NAME]",
+        help=_WHERE,
+    )
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
+    """Declare the marker; collect histories, if that is wanted."""
     about = "swf(**options): options of flowser.testing.LocalSwf for the fixture swf"
     config.addinivalue_line("markers", about)
+    histories = config.getoption("flowser_histories")
+    if histories:
+        from flowser.testing import _pytest  # noqa: PLC0415 - takes a second
+
+        plugin = _pytest.Histories(config, histories)
+        config.pluginmanager.register(plugin, "flowser-histories")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,10 +143,28 @@ async def _local_swf(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
     options: dict[str, Any] = {}
     for marker in reversed(list(request.node.iter_markers("swf"))):
         options |= marker.kwargs  # the closest one counts
-    async with LocalSwf(**options) as local:
-        yield local
-        if request.node.stash.get(_failed, False):
-            local.faults.clear()  # that they did not happen is no news
+    with _hash_seeds_of(request):
+        async with LocalSwf(**options) as local:
+            yield local
+            if request.node.stash.get(_failed, False):
+                local.forgive()  # that something did not happen is no news
+
+
+def _hash_seeds_of(request: pytest.FixtureRequest) -> AbstractContextManager[Any]:
+    """Have decisions made again from the hash seeds of the configuration."""
+    if not request.config.getini(_SEEDS):
+        return nullcontext()
+    from flowser.testing import checked_replays  # noqa: PLC0415 - takes a second
+
+    return checked_replays(request.getfixturevalue("_hash_seeds"))
+
+
+@pytest.fixture(scope="session")
+def _hash_seeds(pytestconfig: pytest.Config) -> Iterator[Any]:
+    from flowser.testing import HashSeeds  # noqa: PLC0415 - takes a second
+
+    with HashSeeds(*map(int, pytestconfig.getini(_SEEDS))) as seeds:
+        yield seeds
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ import pytest
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
 
+from flowser.testing import HashSeeds, checked_replays
+from flowser.testing.checks import unchecked_replays
 from tests.support.processes import moto_server
 from tests.support.scripted import ScriptedSwf
 from tests.support.watched import WatchedSwf
@@ -36,6 +38,35 @@ _UNWANTED = (
     "HTTP_PROXY",
     "http_proxy",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker for what is no workflow code as it should be."""
+    about = "unchecked(reason): decisions are not made again, and compared"
+    config.addinivalue_line("markers", about)
+
+
+@pytest.fixture(scope="session")
+def hash_seeds() -> Iterator[HashSeeds]:
+    """Processes in which decisions are made again."""
+    with HashSeeds(0, 1) as seeds:
+        yield seeds
+
+
+@pytest.fixture(autouse=True)
+def every_decision_is_checked(
+    request: pytest.FixtureRequest, hash_seeds: HashSeeds
+) -> Iterator[None]:
+    """Make all decisions again, here and from two hash seeds: they are the same."""
+    marker = request.node.get_closest_marker("unchecked")
+    if marker is not None:
+        [reason] = marker.args
+        assert reason, "say why the decisions of this test are not checked"
+        with unchecked_replays():
+            yield
+    else:
+        with checked_replays(hash_seeds):
+            yield
 
 
 @pytest.fixture(scope="session")

@@ -170,9 +170,13 @@ def test_an_input_of_the_run_that_cannot_be_read_leaves_it_unanswered() -> None:
     @workflow
     async def order(order_id: int) -> None: ...
 
-    bad: Any = "no number"
+    book = Book(order, 1)
+    started: Any = book.events[0].attributes
+    wrong = msgspec.structs.replace(started, input='{"order_id":"no number"}')
+    book.events[0] = msgspec.structs.replace(book.events[0], attributes=wrong)
     with pytest.raises(flow.Undecodable, match=r"event 1 cannot be read: .*order_id"):
-        Story(order, bad).decide()
+        book.decide()
+    book.close()
 
 
 def test_a_parameter_with_a_default_may_be_missing_and_another_too_many() -> None:
@@ -282,6 +286,75 @@ def test_an_id_of_ones_own_that_is_open_is_refused() -> None:
         story.complete("mine", "")
     story.settle()
     assert "'mine' is open" in story.result
+
+
+def test_an_id_of_ones_own_is_taken_until_the_last_attempt_is_over() -> None:
+    @workflow
+    async def order() -> str:
+        mine = charge.with_(id="mine", retry=flow.Retry(attempts=2, initial=60))
+        mine.start("a")
+        await flow.signals("go").receive()
+        try:
+            mine.start("b")
+        except InvalidArgument as error:
+            return str(error)
+        return "free"
+
+    story = Story(order, using=[charge])
+    story.decide()
+    story.fail("mine", "Broken: no")
+    assert story.ids_of(story.decide()) == ["mine~2w"]
+    story.signal("go")
+    story.settle()
+    assert "'mine' is open" in story.result
+
+
+def test_an_id_of_ones_own_is_free_when_its_activity_could_not_be_asked_for() -> None:
+    @workflow
+    async def order() -> str:
+        mine, bad, errors = resize.with_(id="mine"), any_(object()), []
+        try:
+            mine.start(bad, width=1)
+        except SerializationError as error:
+            errors.append(error)  # whose traceback keeps what was begun
+        return await mine("b", width=1)
+
+    story = Story(order, using=[resize])
+    assert story.ids_of(story.decide()) == ["mine"]
+
+
+def any_(value: Any) -> Any:
+    """Hide a type from who checks types."""
+    return value
+
+
+def test_an_id_of_ones_own_is_free_when_its_activity_is_over() -> None:
+    @workflow
+    async def order() -> list[str]:
+        mine, told = resize.with_(id="mine"), []
+        handle = mine.start("a", width=1)
+        await flow.signals("go").receive()
+        handle.cancel()
+        for _ in range(2):
+            try:
+                told.append(await mine("b", width=1))
+            except InvalidArgument:
+                told.append("SWF has not ended it")
+                await flow.signals("go").receive()
+        return told
+
+    story = Story(order, using=[resize])
+    story.decide()
+    story.tasks()
+    story.signal("go")
+    assert story.ids_of(story.decide()) == ["mine"]  # its cancel request
+    story.acknowledge("mine")
+    story.signal("go")
+    assert story.ids_of(story.decide()) == ["mine"]  # another one
+    story.tokens.clear()
+    story.complete("mine", "b")
+    story.settle()
+    assert story.result == ["SWF has not ended it", "b"]
 
 
 @pytest.mark.parametrize(
@@ -425,3 +498,17 @@ async def test_a_decorated_class_is_made_a_type() -> None:
     story = Story(order, "a")
     story.settle()
     assert story.result == "A"
+
+
+def test_a_class_that_cannot_be_made_fails_the_run() -> None:
+    class Order(flowser.types.Workflow):
+        name, version, task_list = "Order", "1", "deciders"
+
+        def __init__(self, domain: Any) -> None:
+            raise LookupError("no settings")
+
+        async def run(self, input: None) -> None: ...
+
+    story = Story(flow.workflow(Order), None)
+    story.settle()
+    assert story.last.reason == "LookupError: no settings"

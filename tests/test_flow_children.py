@@ -473,3 +473,42 @@ def test_a_lambda_function_cannot_be_canceled_and_is_left() -> None:
     story.settle()
     story.skip(5)
     assert story.decisions() == [d.CompleteWorkflowExecution(result='"too late"')]
+
+
+def test_a_handle_signals_its_child_and_asks_it_to_cancel_itself() -> None:
+    @workflow
+    async def order() -> list[str]:
+        first, second = listener.start(), listener.start()
+        await first.started
+        await second.started
+        await first.signal("hello", "child")
+        await second.request_cancel()
+        return [await first, await second]
+
+    story = Story(order, using=[listener])
+    story.settle()
+    children = [Story(listener, rig=story.rig, ids=ids) for ids in story.children()]
+    for _ in range(4):
+        play_others(children)
+        story.settle()
+    assert story.result == ["child", "canceled"]
+    story.replayed()
+
+
+def test_a_signal_to_a_child_that_has_ended_raises() -> None:
+    @workflow
+    async def order() -> str:
+        child = ship.start("a")
+        await child
+        try:
+            await child.signal("hello")
+        except flow.ExternalFailed as error:
+            return str(error)
+        return "never"
+
+    story, child = begun(order)
+    child.settle()
+    child.skip(10)
+    child.settle()
+    story.settle()
+    assert story.result == "hello (2): UNKNOWN_EXTERNAL_WORKFLOW_EXECUTION"

@@ -1,9 +1,13 @@
 """Failures, as workflow code sees them, and as it fails."""
 
 import asyncio
+import contextlib
 import json
 from typing import Any
 
+import pytest
+
+from flowser import decisions as d
 from flowser import events as e
 from flowser import flow
 from tests.replay.shop import CardDeclined, charge, workflow
@@ -164,3 +168,136 @@ def test_details_of_a_long_chain_of_long_messages_fit() -> None:
     assert len(story.last.reason) == 256
     assert 10_000 < len(story.last.details) <= 32_768
     assert json.loads(story.last.details)["type"] == "builtins.ValueError"
+
+
+class Odd(BaseException):
+    """No exception that `except Exception` sees."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (Odd, "Odd: odd"),
+        (GeneratorExit, "GeneratorExit: odd"),
+        (StopAsyncIteration, "StopAsyncIteration: odd"),
+        (StopIteration, "RuntimeError: coroutine raised StopIteration"),
+    ],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_whatever_workflow_code_raises_fails_the_run(
+    kind: Any, told: str, late: bool
+) -> None:
+    @workflow
+    async def order() -> None:
+        if late:
+            await asyncio.sleep(1)
+        raise kind("odd")
+
+    story = Story(order)
+    story.settle()
+    if late:
+        story.skip(1)
+        story.settle()
+    assert story.last.reason == told
+    story.replayed()
+
+
+def test_a_cancellation_that_nobody_asked_for_closes_the_run_as_canceled() -> None:
+    @workflow
+    async def order() -> None:
+        task = asyncio.ensure_future(asyncio.sleep(60))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    story = Story(order)
+    assert story.decisions() == [d.CancelWorkflowExecution()]
+
+
+@pytest.mark.parametrize("value", [float("nan"), "\ud800", {1: {2: object()}}])
+def test_a_result_that_json_cannot_be_fails_the_run(value: Any) -> None:
+    @workflow
+    async def order() -> Any:
+        return value
+
+    story = Story(order)
+    story.settle()
+    assert story.last.reason.startswith("SerializationError: a payload of type ")
+
+
+def test_an_exception_whose_text_is_no_text_fails_the_run() -> None:
+    class Unspeakable(Exception):
+        def __str__(self) -> str:
+            raise OSError
+
+    @workflow
+    async def order(how: str) -> None:
+        raise Unspeakable if how == "unspeakable" else ValueError("\ud800")
+
+    for how, why in (("unspeakable", "cannot be read: OSError"), ("torn", "?")):
+        story = Story(order, how, workflow_id=how)
+        story.settle()
+        assert story.last.reason.endswith(why)
+
+
+def test_tasks_that_are_left_at_the_return_end_with_the_run() -> None:
+    ended: list[str] = []
+
+    @workflow
+    async def order() -> str:
+        async def left() -> None:
+            try:
+                await charge("a")
+            finally:
+                ended.append("left")
+
+        task = asyncio.create_task(left())
+        charge.start("b")
+        await asyncio.sleep(0)
+        return "undone" if task.done() else "done"
+
+    story = Story(order, using=[charge])
+    assert story.decisions() == [d.CompleteWorkflowExecution(result='"done"')]
+    story.run.end()
+    assert ended
+    story.replayed().end()
+
+
+def test_what_swallows_everything_does_not_keep_the_run_open() -> None:
+    @workflow
+    async def order() -> str:
+        for _ in range(3):
+            with contextlib.suppress(BaseException):  # as authors should not do
+                await charge("a")
+        return "gone on"
+
+    story = Story(order, using=[charge])
+    story.settle()
+    story.cancel()
+    story.settle()
+    for id in ("2", "3"):
+        story.complete(id, {"number": 1, "amount": "1"})
+        story.settle()
+    assert story.result == "gone on"
+
+
+def test_the_middle_of_a_long_traceback_is_left_out() -> None:
+    def sink(deep: int, other: bool) -> None:
+        if not deep:
+            raise ValueError("deep down")
+        if other:  # or traceback itself would shorten it
+            sink(deep - 1, other=False)
+        else:
+            sink(deep - 1, other=True)
+
+    @workflow
+    async def order() -> None:
+        sink(200, other=True)
+
+    story = Story(order)
+    story.settle()
+    told = json.loads(story.last.details)["traceback"]
+    assert len(told) <= 4_000
+    assert "in order" in told
+    assert "characters are left out" in told
+    assert told.rstrip().endswith('raise ValueError("deep down")')

@@ -2,10 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from flowser import events as e
 from flowser import flow
 from flowser.exceptions import InvalidArgument
 from tests.replay.shop import CardDeclined, resize, workflow
@@ -15,6 +18,10 @@ from tests.replay.story import Story
 @dataclass
 class Approval:
     by: str
+
+    def __post_init__(self) -> None:
+        if not self.by:
+            raise LookupError("nobody")
 
 
 def test_signals_are_kept_and_received_in_order() -> None:
@@ -64,10 +71,12 @@ def test_a_signal_that_cannot_be_read_is_left_out(caplog: Any) -> None:
 
     story = Story(order)
     story.signal("approve", 3)
+    story.signal("approve", {"by": ""})
     story.signal("approve", {"by": "b"})
     story.settle()
     assert story.result == "b"
-    assert "signal 'approve' of event 3 is left out" in caplog.text
+    for event in (3, 4):
+        assert f"signal 'approve' of event {event} is left out" in caplog.text
 
 
 def test_a_receiver_that_gives_up_loses_no_signal() -> None:
@@ -195,3 +204,77 @@ def test_signals_that_nobody_wants_do_no_harm() -> None:
     story.skip(1)
     story.settle()
     assert story.result == "done"
+
+
+class Odd(BaseException):
+    """No exception that `except Exception` sees."""
+
+
+@pytest.mark.parametrize("kind", [Odd, GeneratorExit, StopIteration])
+@pytest.mark.parametrize("name", ["plain", "async"])
+def test_whatever_a_handler_raises_fails_the_run(name: str, kind: Any) -> None:
+    @workflow
+    async def order() -> None:
+        @flow.on_signal("plain")
+        def plain(_: None) -> None:
+            raise kind("odd")
+
+        @flow.on_signal("async")
+        async def later(_: None) -> None:
+            raise kind("odd")
+
+        await asyncio.sleep(100)
+
+    story = Story(order)
+    story.decide()
+    story.signal(name)
+    story.settle()
+    turned = name == "async" and kind is StopIteration  # by Python, in a coroutine
+    assert story.last.reason.startswith("RuntimeError" if turned else kind.__name__)
+
+
+def test_a_flood_of_signals_before_the_first_decision_is_kept_in_order() -> None:
+    @workflow
+    async def order() -> list[int]:
+        numbers = flow.signals("number", int)
+        await asyncio.sleep(1)
+        return [await numbers.receive() for _ in range(len(numbers))]
+
+    story = Story(order)
+    for number in range(2_000):
+        story.signal("number", number)
+    story.settle()
+    story.skip(1)
+    story.settle()
+    assert story.result == [*range(2_000)]
+
+
+def test_values_of_types_pass_between_workflows() -> None:
+    @workflow
+    async def order() -> list[str]:
+        prices = flow.signals("price", Price)
+        price = await prices.receive()
+        await flow.external("o-2").signal("price", price)
+        return [type(price).__name__, type(price.amount).__name__, str(price.amount)]
+
+    @flow.workflow(version="1", task_list="kids")
+    async def idle() -> None: ...
+
+    other = Story(idle, workflow_id="o-2")
+    story = Story(order, rig=other.rig)
+    story.decide()
+    story.signal("price", {"amount": "1.10", "until": "2026-01-01T00:00:00Z"})
+    story.settle()
+    assert story.result == ["Price", "Decimal", "1.10"]
+    [signaled] = [
+        event.attributes
+        for event in other.history
+        if isinstance(event.attributes, e.WorkflowExecutionSignaled)
+    ]
+    assert signaled.input == '{"amount":"1.10","until":"2026-01-01T00:00:00Z"}'
+
+
+@dataclass
+class Price:
+    amount: Decimal
+    until: datetime

@@ -1,11 +1,18 @@
 """Steps: short pieces of work in the decider itself."""
 
 import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
+
+import pytest
 
 from flowser import decisions as d
 from flowser import flow
+from flowser.exceptions import InvalidArgument, SerializationError
 from tests.replay.shop import CardDeclined, workflow
 from tests.replay.story import Story
 
@@ -96,3 +103,79 @@ def test_a_step_that_is_canceled_is_not_recorded() -> None:
     story.skip(1)
     story.settle()
     assert story.result == "done"
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "type", "result"),
+    [
+        (time.time, (), "float", None),
+        (max, (3, 4), "int", "4"),
+        (partial(round, ndigits=1), (1.26,), "float", "1.3"),
+        (lambda: [1], (), "list", "[1]"),
+        (Decimal, ("1.10",), "Decimal", "1.10"),
+        ("a-b".split, ("-",), "list", "['a', 'b']"),
+    ],
+)
+def test_anything_that_can_be_called_is_a_step(
+    function: Any, args: Any, type: str, result: str | None
+) -> None:
+    @workflow
+    async def order() -> list[str]:
+        found = await flow.step(function, *args)
+        return [found.__class__.__name__, str(found)]
+
+    story = Story(order)
+    story.settle()
+    assert story.result[0] == type
+    assert result in (None, story.result[1])
+    story.replayed()
+
+
+def test_values_of_types_pass_through_steps() -> None:
+    @dataclass
+    class Price:
+        amount: Decimal
+        until: datetime
+
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+
+    async def price() -> Price:
+        return Price(Decimal("1.10"), now)
+
+    price.__annotations__["return"] = Price  # which is local to this test
+
+    @workflow
+    async def order() -> bool:
+        found = await flow.step(price)
+        await asyncio.sleep(1)
+        return found == Price(Decimal("1.10"), now)
+
+    story = Story(order)
+    story.decide()
+    story.skip(1)
+    story.settle()
+    assert story.result is True
+
+
+def test_a_result_that_does_not_fit_is_refused_and_the_step_goes_on() -> None:
+    async def rate() -> int:
+        return 1
+
+    @workflow
+    async def order() -> int:
+        return await flow.step(rate)
+
+    story = Story(order)
+    task = story.poll()
+    assert task is not None
+    run = story.run
+    run.feed(story.events(task))
+    run.advance()
+    [step] = run.steps.values()
+    with pytest.raises(SerializationError, match="Expected `int`"):
+        run.finish_step(step, '"seven"')
+    with pytest.raises(InvalidArgument, match="32,768"):
+        run.finish_step(step, "1" * 40_000)
+    run.finish_step(step, "7")
+    *_, close = run.take().decisions
+    assert close == d.CompleteWorkflowExecution(result="7")

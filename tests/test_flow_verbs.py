@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import flowser
 from flowser import decisions as d
 from flowser import events as e
 from flowser import flow
@@ -229,4 +230,93 @@ def test_a_new_run_that_cannot_be_begun_fails_the_run() -> None:
     story.settle()
     cause = "ContinueAsNewWorkflowExecutionFailed: WORKFLOW_TYPE_DOES_NOT_EXIST"
     assert story.last.reason == cause
+    story.replayed()
+
+
+def test_continue_as_new_keeps_what_the_run_was_started_with() -> None:
+    @workflow
+    async def order(page: int) -> None:
+        order.continue_as_new(page + 1)
+
+    story = Story(order, 1, tags=("red", "blue"))
+    [made] = story.decisions()
+    started: Any = story.history[0].attributes
+    assert isinstance(made, d.ContinueAsNewWorkflowExecution)
+    assert made.tag_list == ("red", "blue")
+    assert made.task_list == started.task_list
+    for name in (
+        "child_policy",
+        "execution_start_to_close_timeout",
+        "task_start_to_close_timeout",
+    ):
+        assert getattr(made, name) == getattr(started, name)
+
+
+def test_a_run_without_tags_is_continued_without_those_of_its_type() -> None:
+    @flow.workflow(version="1", task_list="deciders", default_tag_list=["red"])
+    async def order(page: int) -> None:
+        order.continue_as_new(page + 1)
+
+    [made] = Story(order, 1, tags=()).decisions()
+    assert isinstance(made, d.ContinueAsNewWorkflowExecution)
+    assert made.tag_list == ()
+
+
+def test_continue_as_new_is_a_verb_for_functions_and_classes() -> None:
+    @workflow
+    async def order(page: int, size: int = 3) -> None:
+        flow.continue_as_new(page + 1, size=4)
+
+    [made] = Story(order, 1).decisions()
+    assert isinstance(made, d.ContinueAsNewWorkflowExecution)
+    assert made.input == '{"page":2,"size":4}'
+
+    class Order(flowser.types.Workflow):
+        name, version, task_list = "Order", "1", "deciders"
+
+        async def run(self, input: int) -> None:
+            flow.continue_as_new(input + 1)
+
+    [made] = Story(flow.workflow(Order), 1).decisions()
+    assert isinstance(made, d.ContinueAsNewWorkflowExecution)
+    assert made.input == "2"
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_continue_as_new_leaves_a_handler_of_signals_too(late: bool) -> None:
+    @workflow
+    async def order(page: int) -> None:
+        @flow.on_signal("next")
+        def turn(_: None) -> None:
+            if not late:
+                order.continue_as_new(page + 1)
+
+        @flow.on_signal("later")
+        async def turn_later(_: None) -> None:
+            await asyncio.sleep(0)
+            order.continue_as_new(page + 1)
+
+        await asyncio.sleep(100)
+
+    story = Story(order, 1)
+    story.decide()
+    story.signal("later" if late else "next")
+    story.decide()
+    assert isinstance(story.last, e.WorkflowExecutionContinuedAsNew)
+
+
+def test_info_tells_how_often_the_decision_was_begun() -> None:
+    @workflow
+    async def order() -> list[int]:
+        first = flow.info().attempt
+        await flow.signals("go").receive()
+        return [first, flow.info().attempt]
+
+    story = Story(order)
+    assert story.poll()  # whoever has it does not answer
+    story.skip(121)
+    story.decide()
+    story.signal("go")
+    story.settle()
+    assert story.result == [2, 1]
     story.replayed()

@@ -223,6 +223,43 @@ async def test_fault(swf):
     run(test, failed=1)
 
 
+WORKFLOW = """
+from flowser import flow
+
+@flow.activity(version="1.0", task_list="parcels")
+async def ship(order_id: str) -> str:
+    return f"{order_id} is on its way"
+
+@flow.workflow(version="1.0", task_list="orders")
+async def selling(order_id: str) -> str:
+    await asyncio.sleep(60)
+    return await ship(order_id)
+"""
+
+
+def test_workflow_is_run_in_three_lines(run: Any) -> None:
+    test = """
+async def test_order_is_shipped(swf):
+    shipping = swf.replace(ship).returns("shipped")
+    assert await swf.run(selling, "o-1") == "shipped"
+    assert shipping.calls[0].args == ("o-1",)
+"""
+    run(WORKFLOW, test)
+
+
+def test_stand_in_for_nothing_is_told_unless_the_test_failed(run: Any) -> None:
+    test = """
+async def test_order_is_shipped(swf):
+    swf.replace("shup").returns("shipped")
+    assert await swf.run(selling, "o-1") == "shipped"
+"""
+    told = run(WORKFLOW, test, failed=1)
+    assert "these stand-ins were not called" not in told
+    passing = test.replace('== "shipped"', '== "o-1 is on its way"')
+    told = run(WORKFLOW, passing, passed=1, errors=1)
+    assert "these stand-ins were not called: 'shup'" in told
+
+
 def test_deadlock_fails_its_test_and_no_other(run: Any) -> None:
     test = """
 async def test_deadlock(swf):
@@ -231,6 +268,65 @@ async def test_deadlock(swf):
     told = run(test, TEST, failed=1, passed=1)
     assert "nothing will ever happen: no timer runs" in told
     assert "in test_deadlock" in told
+
+
+# -- decisions are made again --
+
+FLOW = """
+from flowser import flow
+
+WORDS = ["ash", "birch", "cedar", "elm", "fir", "hazel", "larch", "maple", "oak"]
+calls = []
+
+@flow.workflow(version="1", task_list="deciders")
+async def unordered():
+    for word in set(WORDS):
+        flow.mark("word", word)
+
+@flow.workflow(version="1", task_list="deciders")
+async def counting():
+    calls.append(1)
+    flow.mark("calls", len(calls))
+
+class Woods(flowser.Domain):
+    name = "woods"
+    workflow_types = [unordered, counting]
+
+async def served(swf, kind):
+    woods = Woods(swf.conn)
+    await woods.register()
+    async with flowser.Worker(woods):
+        await (await woods.start(kind, kind.input(), workflow_id="w-1")).result()
+"""
+
+UNORDERED = """
+async def test_words(swf):
+    await served(swf, unordered)
+"""
+
+inside = pytest.mark.unchecked("the tests within make their decisions again")
+
+
+@inside
+def test_decision_that_is_another_one_fails_its_test(run: Any) -> None:
+    test = """
+async def test_calls(swf):
+    await served(swf, counting)
+"""
+    told = run(FLOW, test, passed=1, errors=1)
+    assert "DifferentDecision: w-1 (run " in told
+    run(FLOW, "@pytest.mark.swf(check_replays=False)", test)
+
+
+@inside
+def test_decisions_are_made_again_from_the_hash_seeds_of_the_configuration(
+    run: Any,
+) -> None:
+    run(FLOW, UNORDERED)
+    told = run(
+        FLOW, UNORDERED, ini=f"{AUTO}flowser_hash_seeds = 0 1\n", passed=1, errors=1
+    )
+    assert "a replay from hash seed" in told
 
 
 def test_run_without_it_does_not_import_flowser(pytester: pytest.Pytester) -> None:

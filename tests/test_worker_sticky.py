@@ -188,6 +188,27 @@ async def test_lost_response_is_repeated_and_decided_once() -> None:
     assert worker.counts["decisions completed"] == 4
 
 
+@pytest.mark.parametrize("kind", ["throttle", "status"])
+async def test_response_that_comes_too_late_makes_the_next_decision_a_full_replay(
+    kind: Any,
+) -> None:
+    async with (
+        flowing(thrice, second=0.1) as (local, domain),
+        FaultingProxy(local.url) as proxy,
+    ):
+        proxy.fault("RespondDecisionTaskCompleted", kind, times=None, after=1)
+        async with declared.hurried(proxy.url) as conn:
+            async with Worker(domain_of([thrice])(conn)) as worker:
+                options: Any = {"task_start_to_close_timeout": "5"}
+                run = await started(domain, thrice, 1, **options)
+                await local.happened("DecisionTaskTimedOut")
+                proxy.heal()
+                assert await run.result() == 8
+            events = await events_of(run)
+    assert events.count("ActivityTaskScheduled") == 3
+    assert worker.counts["runs replayed"] >= 2  # first, and when it had been too late
+
+
 async def test_kept_run_that_missed_a_decision_is_thrown_away() -> None:
     async with (
         flowing(counting) as (local, domain),
@@ -261,6 +282,7 @@ async def test_draining_worker_gives_runs_back_to_their_list_for_good() -> None:
     assert completed[1].task_list_schedule_to_start_timeout is None
 
 
+@pytest.mark.unchecked("it counts the coroutines that are closed")
 async def test_end_closes_the_coroutines_of_kept_runs() -> None:
     closed: list[str] = []
 

@@ -8,7 +8,7 @@ import pytest
 from flowser import wire
 from flowser._polling import Condition, decision_poll
 from flowser._worker.held import HeldTurn
-from flowser.exceptions import BrokenHistory
+from flowser.exceptions import BrokenHistory, ValidationFailed
 from flowser.results import DecisionTask, History
 from tests.histories import Raw, began, decision_task, raw
 from tests.workers import first
@@ -39,6 +39,8 @@ class FakeDomain:
     async def call(self, request: Any) -> Any:
         self.asked.append(request)
         answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
         operation = type(request).__name__
         kind = DecisionTask if operation == "PollForDecisionTask" else None
         return wire.convert(operation, answer, kind or History)
@@ -81,6 +83,31 @@ async def test_of_a_long_history_the_newest_page_is_not_read_again() -> None:
     assert [event.id for event in events] == [6, 7, 8, 9]
     assert await ids_before(task, 6) == [[1, 2, 3], [4, 5]]
     assert [each.next_page_token for each in domain.asked] == [None, "2"]
+
+
+def expired() -> ValidationFailed:
+    """A page token that was not used for too long."""
+    text = "Specified token has exceeded its maximum lifetime"
+    return ValidationFailed("GetWorkflowExecutionHistory", "ValidationException", text)
+
+
+async def test_page_token_that_has_expired_begins_the_history_anew() -> None:
+    whole = history(9)
+    first = {"events": whole[:3], "nextPageToken": "2"}
+    second = {"events": whole[3:6], "nextPageToken": "3"}
+    task = turn(
+        FakeDomain(first, expired(), first, second), decision_task(whole[:4:-1])
+    )
+    assert await ids_before(task, 6) == [[1, 2, 3], [4, 5]]
+
+
+async def test_history_that_comes_no_further_is_given_up() -> None:
+    whole = history(9)
+    first = {"events": whole[:3], "nextPageToken": "2"}
+    answers = first, expired(), first, expired()
+    task = turn(FakeDomain(*answers), decision_task(whole[:4:-1]))
+    with pytest.raises(ValidationFailed, match="maximum lifetime"):
+        await ids_before(task, 6)
 
 
 async def test_new_events_on_the_own_list_are_read_to_their_end() -> None:

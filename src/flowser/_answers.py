@@ -9,8 +9,9 @@ import logging
 from typing import Any
 
 from flowser import requests, shapes
+from flowser.calling import DomainLike
 from flowser.exceptions import TaskAlreadyAnswered, UnknownResourceFault
-from flowser.executions import Caller, DomainLike, WorkflowExecution
+from flowser.executions import Caller, WorkflowExecution
 from flowser.types import Type
 
 log = logging.getLogger("flowser.tasks")

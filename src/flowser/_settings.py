@@ -35,9 +35,10 @@ def checked(t: Any, base: type[T], argument: str) -> type[T]:
         remedy = f"pass a subclass of flowser.types.{base.__name__}, the class itself"
         raise InvalidArgument(argument, f"is {t!r}", remedy)
     for name in ("name", "version", "task_list"):
-        if not isinstance(getattr(t, name, None), str):
-            attribute = f"{t.__name__}.{name}"
-            raise InvalidArgument(attribute, "is missing", "set it to a string")
+        value = getattr(t, name, None)
+        if not isinstance(value, str):
+            problem = "is missing" if value is None else f"is {value!r}"
+            raise InvalidArgument(f"{t.__name__}.{name}", problem, "set it to a string")
     serializer = getattr(t, "serializer", None)
     if serializer is not None and not isinstance(serializer, serializing.Serializer):
         problem = f"is {serializer!r}"

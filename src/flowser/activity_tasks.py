@@ -102,7 +102,7 @@ class Activity(Answerable):
 
     @functools.cached_property
     def previous_details(self) -> str | None:
-        """What the attempt before this one told last.
+        """What the attempts before this one told last.
 
         None unless a coroutine workflow tries the activity again, and its input is an
         object: that of a decorated function is one.

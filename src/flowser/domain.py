@@ -16,6 +16,7 @@ from collections.abc import (
     Iterable,
     Iterator,
 )
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, TypeVar
 
 from flowser import requests, results, serializing, shapes, wire
@@ -32,6 +33,7 @@ from flowser.exceptions import (
 )
 from flowser.executions import WorkflowExecution
 from flowser.registration import Registering
+from flowser.replicas import Replica, replica
 from flowser.tasks import Activity, Decision
 from flowser.types import Activity as ActivityClass
 from flowser.types import AnyKind, AnyWorkflow, Type, Workflow
@@ -184,6 +186,20 @@ class Domain(Registering, Visibility):
         ids = {"workflowId": workflow_id, "runId": run_id}
         caller = self if t is None else checked(t, Workflow, "t")(self)
         return WorkflowExecution(ids, caller)
+
+    def replica(
+        self, execution: WorkflowExecution, /, *, watchdog: float | None = 10.0
+    ) -> AbstractAsyncContextManager[Replica]:
+        """Replay a run for a block, in which it is asked more than one thing.
+
+        ::
+
+            async with domain.replica(handle) as replica:
+                total, where = await replica.ask(Order.total), await replica.stack()
+
+        Arguments and errors are those of ``execution.query``.
+        """
+        return replica(self, execution, watchdog)
 
     # -- tasks --
 

@@ -4,63 +4,18 @@ Source:
     swf-semantics.md sections 1.7, 2.4, 6 and 7.
 """
 
-import asyncio
-import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from flowser import events, requests, results, serializing, shapes
-from flowser._backoff import Backoff
-from flowser.events import Event
-from flowser.exceptions import (
-    ConnectionFailed,
-    ExecutionCanceled,
-    ExecutionFailed,
-    ExecutionTerminated,
-    ExecutionTimedOut,
-    InternalFailure,
-    InvalidArgument,
-    NoDecisionTask,
-    ResponseLost,
-    Throttled,
-    UnknownResourceFault,
-)
+from flowser import requests, results, serializing, shapes
+from flowser._outcomes import outcome
+from flowser.calling import DomainLike, latest_run
+from flowser.exceptions import NoDecisionTask
 from flowser.history import History
-from flowser.shapes import ChildPolicy, Shape
+from flowser.shapes import ChildPolicy
 
-R = TypeVar("R", bound=Shape)
-
-log = logging.getLogger("flowser.executions")
-
-#: SWF is asked for a result no more often than so, in seconds.
-_LEAST = 0.01
-
-_PASSING = (ConnectionFailed, InternalFailure, ResponseLost, Throttled)
-
-#: Every execution is younger than this.
-ALWAYS = shapes.ExecutionTimeFilter(oldest_date=0.0)
-
-
-class DomainLike(Protocol):
-    """What types, tasks and executions need of a domain."""
-
-    @property
-    def name(self) -> str:
-        """The domain's name."""
-        ...
-
-    @property
-    def serializer(self) -> serializing.Serializer:
-        """Writes and reads the payloads of the domain."""
-        ...
-
-    async def call(self, request: requests.Request[R], /) -> R:
-        """Send a request to SWF."""
-        ...
-
-    def type_of(self, named: shapes.ActivityType | shapes.WorkflowType, /) -> Any:
-        """Give an instance of the type of this name and version, or None."""
-        ...
+T = TypeVar("T")
 
 
 class Caller(Protocol):
@@ -69,6 +24,16 @@ class Caller(Protocol):
     @property
     def domain(self) -> Any:
         """The domain of the execution."""
+        ...
+
+
+class Replicating(Protocol):
+    """A domain that can replay the runs of its types."""
+
+    def replica(
+        self, execution: "WorkflowExecution", /, *, watchdog: float | None
+    ) -> AbstractAsyncContextManager[Any]:
+        """Replay a run, to look at it; see :mod:`flowser.replicas`."""
         ...
 
 
@@ -292,64 +257,62 @@ class WorkflowExecution:
             ExecutionTerminated: When it was terminated.
             UnknownResourceFault: When there is no such run.
         """
-        if not most >= _LEAST:  # so that NaN is refused, too
-            raise InvalidArgument("most", f"is {most!r}", f"give {_LEAST} s or more")
-        run: shapes.WorkflowExecution | None = None
-        backoff = Backoff(0.2, most)
-        while True:
-            try:
-                run = run or await self.ids()
-                closing = await self._closing(run)
-            except _PASSING as error:  # a wait of weeks outlasts what passes
-                message = "waiting for %s: %s; looking again"
-                log.warning(message, self.workflow_id, error)
-                closing = None
-            if run is None or closing is None:
-                await asyncio.sleep(backoff.pause())
-            elif isinstance(closing, events.WorkflowExecutionContinuedAsNew):
-                run = shapes.WorkflowExecution(
-                    workflow_id=run.workflow_id, run_id=closing.new_execution_run_id
-                )
-                backoff.reset()
-            else:
-                return self._outcome(run, closing)
+        loads = getattr(self.caller, "load_result", loads_of(self.domain))
+        ended = await outcome(self, most)
+        return ended.result(loads or serializing.JSON.loads)
 
-    async def _closing(
-        self, run: shapes.WorkflowExecution
-    ) -> events.Attributes | dict[str, Any] | None:
-        """Find how a run ended; None while it is open.
+    # -- replaying it --
 
-        Nothing follows the closing event (semantics 2.2), so one event is enough; an
-        emulator may still write more, so the whole page is looked through.
+    async def query(
+        self, fn: Callable[[Any], T], *, watchdog: float | None = 10.0
+    ) -> T:
+        """Ask the run something: replay its code here, and call a function.
+
+        ::
+
+            await handle.query(Order.left_to_pay)         # a method of a class
+            await handle.query(lambda order: order.receipt)
+
+        The history is read, and today's code of the type is run on it. That takes no
+        worker, the run may be open or closed, and nothing comes of it: nothing is sent
+        to SWF, steps that are not recorded are not done, log records are dropped.
+
+        Args:
+            fn: A plain function. It gets the instance of a workflow class; of a
+                decorated function its variables, as attributes. It is called in a
+                thread, and may use ``flow.info()`` and ``flow.now()``. Let it return
+                copies of what the code might still change at its end.
+            watchdog: Seconds that the code, or *fn*, may run without waiting; None for
+                any time, in the event loop itself, for a debugger.
+
+        Returns:
+            What *fn* returns.
+
+        Raises:
+            InvalidArgument: When the domain has no coroutine workflow of the run's
+                type, or *fn* is async.
+            Trouble: When the code does not do what the history says that it did, or
+                cannot read it, spins or blocks (:mod:`flowser.flow`).
+            UnknownResourceFault: When there is no such run, or its retention is over.
         """
-        page = await self.domain.call(
-            requests.GetWorkflowExecutionHistory(
-                domain=self.domain.name,
-                execution=run,
-                maximum_page_size=1,
-                reverse_order=True,
-            )
-        )
-        found: list[Event] = [e for e in page.events if e.type in CLOSING]
-        return found[0].attributes if found else None
+        async with self._replica(watchdog) as replica:
+            found: T = await replica.ask(fn)
+            return found
 
-    def _outcome(self, run: shapes.WorkflowExecution, closing: Any) -> Any:
-        ids = run.workflow_id, run.run_id
-        match closing:
-            case events.WorkflowExecutionCompleted(result=None):
-                return None
-            case events.WorkflowExecutionCompleted(result=str(text)):
-                loads = getattr(self.caller, "load_result", loads_of(self.domain))
-                return (loads or serializing.JSON.loads)(text)
-            case events.WorkflowExecutionFailed(reason=reason, details=details):
-                raise ExecutionFailed(*ids, reason=reason, details=details)
-            case events.WorkflowExecutionCanceled(details=details):
-                raise ExecutionCanceled(*ids, details=details)
-            case events.WorkflowExecutionTerminated() as end:
-                raise ExecutionTerminated(
-                    *ids, cause=end.cause, reason=end.reason, details=end.details
-                )
-        raise ExecutionTimedOut(*ids)
+    async def stack(self, *, watchdog: float | None = 10.0) -> str:
+        """Tell where every task of the run waits, with source file and line.
+
+        The run is replayed, and *watchdog* and errors are those of :meth:`query`.
+
+        Returns:
+            Lines of text; none when its code has come to its end.
+        """
+        async with self._replica(watchdog) as replica:
+            return str(await replica.stack())
+
+    def _replica(self, watchdog: float | None) -> AbstractAsyncContextManager[Any]:
+        domain: Replicating = self.caller.domain
+        return domain.replica(self, watchdog=watchdog)
 
     async def ids(self) -> shapes.WorkflowExecution:
         """Give both ids; without a run id, those of the open or the latest run.
@@ -363,49 +326,8 @@ class WorkflowExecution:
         return shapes.WorkflowExecution(workflow_id=self.workflow_id, run_id=run_id)
 
 
-#: Events that end a run.
-CLOSING = frozenset(
-    {
-        "WorkflowExecutionCompleted",
-        "WorkflowExecutionFailed",
-        "WorkflowExecutionTimedOut",
-        "WorkflowExecutionCanceled",
-        "WorkflowExecutionContinuedAsNew",
-        "WorkflowExecutionTerminated",
-    }
-)
-
-
 def loads_of(domain: DomainLike) -> Any:
     """Give what reads payloads in a domain; None for JSON, which needs no telling."""
     if domain.serializer is serializing.JSON:
         return None
     return domain.serializer.loads
-
-
-async def latest_run(domain: DomainLike, workflow_id: str) -> str:
-    """Find the run id of the open execution of an id, else of the latest closed one.
-
-    Raises:
-        UnknownResourceFault: When there is none.
-    """
-    by_id = shapes.WorkflowExecutionFilter(workflow_id=workflow_id)
-    for listing in (
-        requests.ListOpenWorkflowExecutions(
-            domain=domain.name, start_time_filter=ALWAYS, execution_filter=by_id
-        ),
-        requests.ListClosedWorkflowExecutions(
-            domain=domain.name, start_time_filter=ALWAYS, execution_filter=by_id
-        ),
-    ):
-        page = await domain.call(listing)
-        # Emulators ignore the filter (semantics 10.2).
-        runs = [info.execution for info in page.execution_infos]
-        for run in runs:
-            if run.workflow_id == workflow_id:
-                return run.run_id
-    raise UnknownResourceFault(
-        "ListClosedWorkflowExecutions",
-        "UnknownResourceFault",
-        f"Unknown execution, workflowId = {workflow_id}",
-    )

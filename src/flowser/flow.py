@@ -17,6 +17,8 @@
 
 The code is replayed from its history whenever a worker does not have it in memory. So
 it reads no clock, takes no chances and does no I/O but by the verbs of this module.
+What does is named, with file and line, when a domain is registered or served, and by
+:func:`lint`.
 
 Source:
     DESIGN section 6.
@@ -31,6 +33,7 @@ from flowser._flow.externals import (
     lambda_function,
 )
 from flowser._flow.hosting import Program
+from flowser._flow.linting import Finding, LintFailed, lint
 from flowser._flow.logs import ReplayFilter
 from flowser._flow.mapping import amap
 from flowser._flow.options import ActivityOptions, ChildOptions
@@ -46,7 +49,7 @@ from flowser._flow.verbs import (
     step,
     uuid4,
 )
-from flowser._flow.workflows import Workflow, workflow
+from flowser._flow.workflows import Workflow, continue_as_new, workflow
 from flowser.replay.activities import Activity as ActivityHandle
 from flowser.replay.failures import (
     ActivityCanceled,
@@ -90,10 +93,12 @@ __all__ = [
     "DecisionFailed",
     "Execution",
     "ExternalFailed",
+    "Finding",
     "FunctionFailed",
     "FunctionTimedOut",
     "Info",
     "LambdaFunction",
+    "LintFailed",
     "NonDeterminism",
     "NotInWorkflow",
     "NotReplayable",
@@ -110,9 +115,11 @@ __all__ = [
     "Workflow",
     "activity",
     "amap",
+    "continue_as_new",
     "external",
     "info",
     "lambda_function",
+    "lint",
     "mark",
     "now",
     "on_signal",

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, NamedTuple, cast
 
 from flowser import requests, shapes
+from flowser._flow import linting
 from flowser._settings import all_checked, priority
 from flowser.administration import Administration, AnyTypeClass
 from flowser.exceptions import (
@@ -82,12 +83,16 @@ class Registering(Administration):
         description: At most 1,024 characters.
         workflow_types: Subclasses of types.Workflow, and decorated functions.
         activity_types: Subclasses of types.Activity, and decorated functions.
+        lint: What is done, before coroutine workflows are registered or served, with
+            what they call that cannot be replayed: "warn" in the log, "raise", or
+            "off"; see :func:`flowser.flow.lint`.
     """
 
     retention_period: str | int = "30"
     description: str | None = None
     workflow_types: Iterable[AnyWorkflow] | None = None
     activity_types: Iterable[AnyActivity] | None = None
+    lint: linting.Lint = "warn"
 
     async def register(self, raise_exists: bool = False) -> Registration:
         """Register domain and associated types on AWS.
@@ -106,8 +111,11 @@ class Registering(Administration):
             TypeAlreadyExistsFault: When a type exists and *raise_exists* is set.
             DomainDeprecatedFault: When the domain is deprecated.
             LimitExceededFault: When a quota of domains or types is used up.
+            LintFailed: When a workflow calls what cannot be replayed, and *lint* is
+                "raise".
             InvalidArgument: Naming what SWF would refuse.
         """
+        linting.check(all_checked(self.workflow_types, Workflow), self.lint)
         found = await self._register_domain(raise_exists)
         for each in await self._for_types(
             lambda kind: self._register_type(kind, raise_exists)

@@ -12,9 +12,13 @@ than one domain. What is looked for there is:
 
 ``:name`` may name the domain, or the worker or the function that makes it.
 
-Exit status: 0 when all ended in order; 1 when it was aborted, or tasks were cut off,
-or ``--check`` found differences; 2 when it could not begin, with one line that says
-why, and a traceback when it was the loaded code that failed.
+With ``--start order o-1`` it works until an execution has closed, and prints its
+result.
+
+Exit status: 0 when all ended in order; 1 when it was aborted, or tasks were cut off, or
+``--check`` found differences, or what ``--start`` began came to no result; 2 when it
+could not begin, with one line that says why, and a traceback when it was the loaded
+code that failed.
 
 Source:
     issue 2 section 4; reliability.md section 5 and section 4 experiment 37.
@@ -29,10 +33,11 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from flowser import __version__, _loading, _logs
+from flowser import __version__, _loading, _logs, _starting
 from flowser._client import connect
+from flowser._flow.linting import Lint
 from flowser._lean import Connection
 from flowser._loading import Broken, Target
 from flowser._local import connect_local
@@ -108,11 +113,20 @@ def _add_how(made: argparse.ArgumentParser) -> None:
         help="keep workflow runs in memory between their decisions (yes)",
     )
     how.add_argument(
+        "--lint",
+        choices=get_args(Lint),
+        help="what to do with workflow code that cannot be replayed (warn)",
+    )
+    how.add_argument(
         "--register",
         action=argparse.BooleanOptionalAction,
         default=True,
         help="register the domain and its types first (yes)",
     )
+    words = "start this type, with arguments (JSON, or text); print its result and stop"
+    how.add_argument("--start", nargs="+", metavar=("NAME", "ARGUMENT"), help=words)
+    words = "workflow id for --start (NAME); one that is open is not started again"
+    how.add_argument("--id", metavar="ID", help=words)
     how.add_argument(
         "--check",
         action="store_true",
@@ -203,15 +217,20 @@ async def serve(target: Target, options: argparse.Namespace) -> int:
         try:
             conn = await stack.enter_async_context(_connected(target, options))
             domain, worker = target.make(conn, chosen)
+            domain.lint = options.lint or domain.lint
             worker.check()
             log.info("using SWF at %s", conn.endpoint_url)
             if options.check:
                 return await _compared(domain)
+            start = options.start and _starting.Start.read(
+                domain, options.start, options.id
+            )
             if options.register:
                 await domain.register()
         except Error as error:
             raise Broken(str(error)) from error
-        return _IN_ORDER if await worker.run() else _NOT_IN_ORDER
+        working = _starting.see_through(worker, start) if start else worker.run()
+        return _IN_ORDER if await working else _NOT_IN_ORDER
 
 
 async def _compared(domain: Domain) -> int:

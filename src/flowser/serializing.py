@@ -99,6 +99,11 @@ def current() -> Serializer:
     return _current.get()
 
 
+def use(serializer: Serializer) -> None:
+    """Put a serializer into effect from here on, in the current context."""
+    _current.set(serializer)
+
+
 @contextlib.contextmanager
 def using(serializer: Serializer) -> Iterator[None]:
     """Put a serializer into effect, for class methods that know no domain."""

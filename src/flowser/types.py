@@ -25,12 +25,13 @@ from flowser._settings import (
     list_of,
     priority,
 )
+from flowser.calling import DomainLike
 from flowser.decisions import ScheduleActivityTask, StartChildWorkflowExecution
 from flowser.exceptions import (
     InvalidArgument,
     WorkflowExecutionAlreadyStartedFault,
 )
-from flowser.executions import DomainLike, WorkflowExecution
+from flowser.executions import WorkflowExecution
 from flowser.limits import Duration
 
 
@@ -146,7 +147,7 @@ class Type:
             try:
                 msgspec.json.Decoder(hint)
             except (TypeError, ValueError) as error:
-                if cls.serializer is None:
+                if cls.serializer in (None, serializing.JSON):
                     problem = f"has a type of {name} that JSON cannot be: {error}"
                     remedy = f"set {name}_type to one that it can be"
                     where = f"{cls.__name__}.run"

@@ -12,9 +12,8 @@ import msgspec
 
 from flowser import requests, results, shapes
 from flowser._settings import class_of
-from flowser.calling import Calling
+from flowser.calling import ALWAYS, Calling
 from flowser.exceptions import InvalidArgument
-from flowser.executions import ALWAYS
 from flowser.types import AnyWorkflow
 
 R = TypeVar("R", bound=shapes.Shape)

@@ -1,6 +1,7 @@
 """Random workflow programs, from a small grammar of awaits."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import anyio
@@ -26,33 +27,55 @@ VARIANTS = {
 #: A program is a name and arguments, some of which are programs.
 Program = list[Any]
 
-LEAVES: st.SearchStrategy[Program] = st.one_of(
-    st.tuples(st.just("work"), st.sampled_from(sorted(VARIANTS))),
-    st.tuples(st.just("sleep"), st.integers(0, 5)),
-    st.tuples(st.just("receive"), st.integers(0, 1)),
-    st.tuples(st.just("step")),
-    st.tuples(st.just("mark")),
-    st.tuples(st.just("yield"), st.integers(1, 3)),
-).map(list)
+#: The grammar: names, and the kinds of their arguments.
+Grammar = Mapping[str, tuple[str, ...]]
+
+LEAVES: Grammar = {
+    "work": ("variant",),
+    "sleep": ("seconds",),
+    "receive": ("signal",),
+    "step": (),
+    "mark": (),
+    "yield": ("times",),
+}
+NODES: Grammar = {
+    "sequence": ("several",),
+    "gather": ("several",),
+    "group": ("several",),
+    "anyio": ("several",),
+    "first": ("several",),
+    "timeout": ("limit", "inner"),
+    "move on": ("limit", "inner"),
+    "shield": ("inner",),
+    "cancel": ("inner", "inner"),
+    "finally": ("inner", "inner"),
+}
+
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "variant": st.sampled_from(sorted(VARIANTS)),
+    "seconds": st.integers(0, 5),
+    "signal": st.integers(0, 1),
+    "times": st.integers(1, 3),
+    "limit": st.integers(1, 4),
+}
+
+
+def _strategy(
+    grammar: Grammar, values: Mapping[str, st.SearchStrategy[Any]]
+) -> st.SearchStrategy[Program]:
+    parts = (
+        st.tuples(st.just(name), *map(values.__getitem__, kinds))
+        for name, kinds in grammar.items()
+    )
+    return st.one_of([part.map(list) for part in parts])
 
 
 def _deeper(inner: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
     several = st.lists(inner, min_size=1, max_size=3)
-    return st.one_of(
-        st.tuples(st.just("sequence"), several),
-        st.tuples(st.just("gather"), several),
-        st.tuples(st.just("group"), several),
-        st.tuples(st.just("anyio"), several),
-        st.tuples(st.just("first"), several),
-        st.tuples(st.just("timeout"), st.integers(1, 4), inner),
-        st.tuples(st.just("move on"), st.integers(1, 4), inner),
-        st.tuples(st.just("shield"), inner),
-        st.tuples(st.just("cancel"), inner, inner),
-        st.tuples(st.just("finally"), inner, inner),
-    ).map(list)
+    return _strategy(NODES, {**VALUES, "inner": inner, "several": several})
 
 
-PROGRAMS = st.recursive(LEAVES, _deeper, max_leaves=10)
+PROGRAMS = st.recursive(_strategy(LEAVES, VALUES), _deeper, max_leaves=10)
 
 
 class Interpreter:

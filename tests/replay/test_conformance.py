@@ -6,7 +6,7 @@
 import asyncio
 import contextlib
 import contextvars
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -14,41 +14,8 @@ import pytest
 
 from flowser import decisions as d
 from flowser import flow
+from tests.replay.playing import CLOSE, patient, play, work, workflow
 from tests.replay.story import Story
-
-workflow = flow.workflow(version="1", task_list="deciders")
-
-
-@flow.activity(version="1", task_list="payers")
-async def work(name: str) -> str:
-    return name
-
-
-@flow.activity(version="1", task_list="payers", cancellation="wait")
-async def patient(name: str) -> str:
-    return name
-
-
-def play(made: Any, *done: str | tuple[str, Any]) -> Story:
-    """Play a workflow to its end; complete activities in this order."""
-    story = Story(made, using=[work, patient])
-    story.settle()
-    for each in done:
-        match each:
-            case str(id):
-                story.complete(id, id)
-            case ("skip", int(seconds)):
-                story.skip(seconds)
-            case ("signal", name):
-                story.signal(name, name)
-            case ("fail", str(id)):
-                story.fail(id, "Broken: it broke")
-            case other:
-                raise AssertionError(other)
-        story.settle()
-    story.replayed().end()
-    return story
-
 
 # -- asyncio --
 
@@ -677,97 +644,3 @@ def test_anyio_shielded_cleanup_after_the_scope_is_cancelled() -> None:
         return told
 
     assert play(main, ("skip", 10), "3").result == "3"
-
-
-# -- what cannot be replayed --
-
-
-async def _to_thread() -> Any:
-    return await asyncio.to_thread(print)
-
-
-async def _anyio_to_thread() -> Any:
-    return await anyio.to_thread.run_sync(print)
-
-
-async def _executor() -> Any:
-    return await asyncio.get_running_loop().run_in_executor(None, print)
-
-
-async def _connection() -> Any:
-    return await asyncio.open_connection("localhost", 1)
-
-
-async def _anyio_connection() -> Any:
-    return await anyio.connect_tcp("127.0.0.1", 1)
-
-
-async def _name() -> Any:
-    return await asyncio.get_running_loop().getaddrinfo("localhost", 1)
-
-
-async def _process() -> Any:
-    return await asyncio.create_subprocess_exec("true")
-
-
-async def _shell() -> Any:
-    return await asyncio.create_subprocess_shell("true")
-
-
-async def _threadsafe() -> Any:
-    return asyncio.get_running_loop().call_soon_threadsafe(print)
-
-
-async def _signal() -> Any:
-    return asyncio.get_running_loop().add_signal_handler(2, print)
-
-
-async def _factory() -> Any:
-    return asyncio.get_running_loop().set_task_factory(None)
-
-
-async def _bare() -> Any:
-    coroutines = [work("a"), work("b")]
-    try:
-        return [await each for each in asyncio.as_completed(coroutines)]
-    finally:
-        for coroutine in coroutines:
-            coroutine.close()
-
-
-@pytest.mark.parametrize(
-    "call",
-    [
-        _to_thread,
-        _anyio_to_thread,
-        _executor,
-        _connection,
-        _anyio_connection,
-        _name,
-        _process,
-        _shell,
-        _threadsafe,
-        _signal,
-        _factory,
-        _bare,
-    ],
-)
-@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
-def test_what_cannot_be_replayed_raises_at_once(call: Callable[[], Any]) -> None:
-    @workflow
-    async def main() -> str:
-        try:
-            await call()
-        except BaseExceptionGroup as group:
-            error: BaseException = group.exceptions[0]
-        except flow.NotReplayable as found:
-            error = found
-        assert isinstance(error, flow.NotReplayable)
-        return str(error)
-
-    story = play(main)
-    assert "cannot be replayed in a workflow" in story.result
-    assert "make it an activity" in story.result or call is _bare
-
-
-CLOSE = d.CLOSING

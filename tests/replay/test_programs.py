@@ -14,6 +14,10 @@ from tests.replay.story import STORIES, Story, Task
 #: How often the world may do something before it only helps the run to its end.
 STEPS = 60
 
+#: How a program ends. A task group of Python 3.13 in which something failed while it
+#: was cancelled cancels its task once more, and so the run.
+ENDS = (e.WorkflowExecutionCompleted, e.WorkflowExecutionCanceled)
+
 
 class World:
     """Does to a run what may happen to one."""
@@ -34,7 +38,7 @@ class World:
 
     @property
     def closed(self) -> bool:
-        return isinstance(self.story.last, e.WorkflowExecutionCompleted)
+        return isinstance(self.story.last, ENDS)
 
     def act(self, *, kind: bool) -> None:
         """Do something; when *kind*, something that helps."""
@@ -154,5 +158,5 @@ def test_they_agree_where_runs_are_evicted_and_decisions_lost(
 def test_the_same_world_ends_the_same(program: Program) -> None:
     first = played(program, 1, cruel=False)
     second = played(program, 1, cruel=False)
-    assert first.result == second.result
+    assert first.last == second.last
     assert first.event_types == second.event_types

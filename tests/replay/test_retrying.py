@@ -1,6 +1,7 @@
 """Retries of activities: when, how often, and what the next attempt is told."""
 
 import asyncio
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -160,11 +161,40 @@ def test_the_next_attempt_is_told_the_last_heartbeats_details() -> None:
     story.skip(4)
     story.settle()
     [task] = story.tasks()
-    assert task.input == {"order_id": "a"}
+    told = {"fv": 1, "attempt": 3, "details": "half"}  # which is the latest still
+    assert task.input == {"@flowser": told, "order_id": "a"}
     story.complete("1~3", "done")
     story.settle()
     assert story.result == "done"
     story.replayed()
+
+
+def test_the_next_attempt_is_told_what_one_that_failed_had_told() -> None:
+    told: list[Any] = []
+
+    @workflow
+    async def order() -> None:
+        try:
+            await charge("a")
+        except flow.ActivityFailed as error:
+            told.append(error.heartbeat)
+            raise
+
+    story = Story(order, using=[charge])
+    story.settle()
+    for attempt in ("1", "1~2"):
+        details = {"fv": 1, "type": "builtins.OSError", "heartbeat": f"by {attempt}"}
+        story.fail(attempt, "OSError: no", json.dumps(details))
+        story.settle()
+        story.skip(4)
+        story.settle()
+    [task] = story.tasks()
+    known = {"fv": 1, "attempt": 3, "details": "by 1~2"}
+    assert task.input == {"@flowser": known, "order_id": "a"}
+    story.fail("1~3", "OSError: no", json.dumps({"fv": 1, "heartbeat": "end"}))
+    story.settle()
+    assert told
+    assert set(told) == {"end"}
 
 
 def test_arguments_that_change_meanwhile_do_not_change_the_next_attempt() -> None:

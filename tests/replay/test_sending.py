@@ -4,12 +4,16 @@ import asyncio
 import json
 from typing import Any
 
+import botocore.session
+import msgspec
 import pytest
 
 from flowser import decisions as d
 from flowser import events as e
 from flowser import flow
+from flowser.decisions import wrapped
 from flowser.replay import sending
+from flowser.replay.holding import for_now
 from tests.local.engine.rig import Quotas, Rig
 from tests.replay.book import Book
 from tests.replay.story import Story
@@ -295,12 +299,47 @@ def test_a_new_run_that_is_throttled_is_begun_after_a_pause() -> None:
 
 
 def test_sizes_are_those_on_the_wire() -> None:
-    made: Any = d.RecordMarker(marker_name="é", details='"\n')
+    made: Any = d.RecordMarker(marker_name="é", details='"\n𝄞')
     command: Any = type("Command", (), {"decision": made})()
-    attributes = {"markerName": "é", "details": '"\n'}
+    attributes = {"markerName": "é", "details": '"\n𝄞'}
     wire = {
         "decisionType": "RecordMarker",
         "recordMarkerDecisionAttributes": attributes,
     }
-    text = json.dumps(wire, ensure_ascii=False, separators=(",", ":"))
-    assert sending._size(command) == len(text.encode()) + 1
+    text = json.dumps(wire, separators=(",", ":"))  # boto's: all but ASCII is escaped
+    assert sending._size(command) == len(text) + 1
+
+
+def test_a_status_that_boto_escapes_leaves_less_room_for_decisions() -> None:
+    @workflow
+    async def order() -> None:
+        flow.set_status("日" * 32_000)
+        for number in range(12):
+            flow.mark(str(number), "語" * 30_000)
+        await asyncio.sleep(1)
+
+    story = Story(order)
+    answer = story.decide()
+    made = [msgspec.to_builtins(wrapped(each)) for each in answer.decisions]
+    assert len(json.dumps([made, answer.context])) < 1024 * 1024
+    assert story.ids_of(answer) == ["0", "1", "2", "3", "more-3"]
+
+
+def test_causes_that_pass_are_waited_for_and_others_are_told() -> None:
+    model = botocore.session.get_session().get_service_model("swf")
+    failed = [name for name in model.shape_names if name.endswith("FailedCause")]
+    causes = {cause for name in failed for cause in model.shape_for(name).enum}
+    assert {cause for cause in causes if for_now(cause)} == {
+        "ACTIVITY_CREATION_RATE_EXCEEDED",
+        "CHILD_CREATION_RATE_EXCEEDED",
+        "CONTINUE_AS_NEW_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+        "LAMBDA_FUNCTION_CREATION_RATE_EXCEEDED",
+        "OPEN_ACTIVITIES_LIMIT_EXCEEDED",
+        "OPEN_CHILDREN_LIMIT_EXCEEDED",
+        "OPEN_LAMBDA_FUNCTIONS_LIMIT_EXCEEDED",
+        "OPEN_TIMERS_LIMIT_EXCEEDED",
+        "OPEN_WORKFLOWS_LIMIT_EXCEEDED",
+        "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+        "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_RATE_EXCEEDED",
+        "TIMER_CREATION_RATE_EXCEEDED",
+    }

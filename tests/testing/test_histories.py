@@ -13,11 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flowser import events
+from flowser.domain import Domain
 from flowser.events import Event, UnrecognizedEvent
 from flowser.exceptions import InvalidArgument
 from flowser.history import History
-from flowser.testing.histories import load_history, save_history
+from flowser.testing import LocalRun, LocalSwf
+from flowser.testing.histories import load_history, read, save_history
 from tests.histories import began, marker, raw
+from tests.testing.orders import pack
 
 TIME = "2017-09-08T13:50:54.307000+02:00"
 
@@ -121,6 +124,33 @@ async def test_any_async_iterable_of_events_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "history.json"
     await save_history(events_of(), path)
     assert [event.id for event in load_history(path)] == [1]
+
+
+async def test_execution_is_saved_with_its_history(tmp_path: Path) -> None:
+    path = tmp_path / "history.json"
+    async with LocalSwf() as swf:
+        run = await swf.start(pack, "o-1", 1)
+        await run.result()
+        for handle in (run, swf_domain(run).execution(run.workflow_id)):
+            await save_history(handle, path)
+            saved = read(str(path))
+            assert saved.execution is not None
+            assert saved.execution.workflow_id == "pack-1"
+            assert saved.execution.run_id == run.run_id
+            assert saved.events == load_history(path)
+
+
+def swf_domain(run: LocalRun[Any]) -> Domain:
+    domain: Domain = run.caller.domain
+    return domain
+
+
+@pytest.mark.parametrize("execution", [7, {}, {"workflowId": "o-1"}, {"runId": 7}])
+def test_execution_that_is_none_is_refused(tmp_path: Path, execution: Any) -> None:
+    path = tmp_path / "history.json"
+    path.write_text(json.dumps({"execution": execution, "events": [began()]}))
+    with pytest.raises(InvalidArgument, match="has an execution that is none"):
+        load_history(path)
 
 
 # -- files of others --

@@ -20,6 +20,7 @@ class Swf:
         asked: How many questions there were.
         tasks: What waits to be handed out.
         body: The answer to a question.
+        refuses: Whether nobody is there.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -29,6 +30,7 @@ class Swf:
         self.tasks: list[bytes] = []
         self.body = b"{}"
         self.status = 200
+        self.refuses = False
         self._waiting: list[asyncio.Future[Answer]] = []
 
     def add(self, task: bytes) -> None:
@@ -55,6 +57,8 @@ class Swf:
         return (await self.repeats.answer(question)).body
 
     async def _promises(self) -> bool:
+        if self.refuses:
+            raise ConnectionError
         return bool(self.tasks)
 
     async def _poll(self) -> Answer:
@@ -190,6 +194,27 @@ async def test_task_that_comes_as_a_poll_ends_is_not_lost(
             break
     assert brought == [b"%d" % task for task in range(20)]
     await adding
+
+
+async def test_task_whose_poll_was_cut_off_is_brought_by_the_next_one(
+    swf: Swf, clock: Clock
+) -> None:
+    """A server that is restarted loses the poll that the news has just woken."""
+
+    async def poll() -> None:
+        async for _ in polls(swf, clock):
+            pass
+
+    polling = asyncio.get_running_loop().create_task(poll())
+    await asyncio.sleep(10 * MINUTE + 1)
+    swf.refuses = True
+    swf.add(b"task")
+    with pytest.raises(ConnectionError):
+        await polling
+    swf.refuses = False
+    began = clock.time()
+    assert await swf.poll() == b"task"
+    assert clock.time() == began
 
 
 async def test_news_of_others_leave_a_poll_its_end(swf: Swf, clock: Clock) -> None:

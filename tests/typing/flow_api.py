@@ -47,10 +47,23 @@ class Album(flowser.types.Workflow):
     async def run(self, input: str) -> int:
         return len(input)
 
+    def pages(self) -> dict[str, int]:
+        return {}
+
 
 ship = flow.activity(Ship)
 pack = flow.activity(Pack)
 album = flow.workflow(Album)
+
+
+class Bare:
+    """No type yet; mypy takes what decorates a class for the class itself."""
+
+    async def run(self, input: int) -> str:
+        return str(input)
+
+
+bare = flow.workflow(version="1.0", task_list="albums")(Bare)
 rate = flow.lambda_function("rate", result=float)
 
 
@@ -61,6 +74,7 @@ async def order(order_id: str, amount: Decimal) -> str:
     assert_type(await ship({"a": 1}), list[str])
     assert_type(await pack(3), bytes)
     assert_type(await album("a"), int)
+    assert_type(await bare(3), str)
     assert_type(await rate(3), float)
 
     handle = charge.with_(task_list="other", heartbeat_timeout=3).start(order_id)
@@ -75,6 +89,8 @@ async def order(order_id: str, amount: Decimal) -> str:
     child = album.with_(id="mine", tag_list=["red"]).start("a")
     assert_type(child, flow.ChildHandle[int])
     assert_type(await child.started, str)
+    await child.signal("hello", 3)
+    await child.request_cancel()
     await flow.external(child).signal("hello", 3)
 
     numbers = flow.signals("numbers", int)
@@ -83,6 +99,7 @@ async def order(order_id: str, amount: Decimal) -> str:
     assert_type(await flow.amap(charge, ["a"]), list[int])
     assert_type(await flow.amap(charge, ["a"], tolerate=1), list[int | Exception])
     assert_type(flow.now(), datetime)
+    assert_type(flow.info().attempt, int)
     assert_type(flow.random(), Random)
     assert_type(flow.uuid4(), UUID)
     assert_type(flow.patched("x"), bool)
@@ -112,6 +129,8 @@ async def order(order_id: str, amount: Decimal) -> str:
 async def pages(page: int) -> str:
     if page < 3:
         pages.continue_as_new(page=page + 1)
+    if page < 0:
+        flow.continue_as_new(page=page + 1)
     return f"page {page}"
 
 
@@ -129,3 +148,25 @@ async def starting(shop: Shop) -> None:
     given: Any = order.input("a", amount=Decimal(2))
     await shop.start(order, given, workflow_id="o-1")
     order.input(3)  # type: ignore[call-arg, arg-type]
+
+
+async def asking(shop: Shop) -> None:
+    handle = await shop.start(album)
+    assert_type(await handle.query(Album.pages), dict[str, int])
+    assert_type(await handle.query(lambda order: len(order.lines)), int)
+    assert_type(await handle.query(lambda _: flow.info(), watchdog=None), flow.Info)
+    assert_type(await handle.stack(watchdog=3.5), str)
+    async with shop.replica(shop.execution("o-1")) as replica:
+        assert_type(await replica.ask(Album.pages), dict[str, int])
+        assert_type(await replica.stack(), str)
+    await handle.query("pages")  # type: ignore[arg-type]
+    await handle.query()  # type: ignore[call-arg]
+
+
+class Strict(Shop):
+    lint = "raise"
+
+
+def linting() -> None:
+    assert_type(flow.lint(order), list[flow.Finding])
+    assert_type(flow.lint(Album)[0].line, int)

@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from msgspec.structs import replace
 
-from flowser import types
+from flowser import serializing, types
 from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
 from flowser._flow.options import (
@@ -22,9 +22,11 @@ from flowser._flow.options import (
 )
 from flowser._flow.payloads import reader
 from flowser.decisions import Decision, ScheduleActivityTask
+from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
 from flowser.replay.activities import Activity as Operation
 from flowser.replay.commands import checked as _checked
+from flowser.replay.matching import is_number
 from flowser.replay.operations import Cancellation, Plan
 from flowser.replay.retrying import Retry
 
@@ -60,6 +62,10 @@ class Activity(Generic[P, R]):
         self.function = declared.function
         self._declared = declared
         self._options = checked(options, ActivityOptions, self.type.name)
+        self._made: tuple[serializing.Serializer, Plan] | None = None
+        _check_id(self.type.name, self._options.get("id"))
+        if not self._wrapped:
+            _ = self._base  # which is checked
 
     def __repr__(self) -> str:
         return f"<activity {self.type.name!r} {self.type.version!r}>"
@@ -108,13 +114,21 @@ class Activity(Generic[P, R]):
         merged: Any = self._options | options
         return Activity(self._declared, merged)
 
-    @cached_property
+    @property
     def _plan(self) -> Plan:
-        options = self._options
+        """What its operations have in common."""
+        # A class may leave it to the domain how payloads are written.
+        serializer = self.type.serializer or serializing.current()
+        if self._made is None or self._made[0] is not serializer:
+            self._made = serializer, self._planned(serializer)
+        return self._made[1]
+
+    def _planned(self, serializer: serializing.Serializer) -> Plan:
+        options, result = self._options, self.type._hints()[1]  # noqa: SLF001 - for its callers
         return Plan(
             self.type.name,
             self._decision,
-            reader(self.type._hints()[1], self.type.serializer),  # noqa: SLF001 - for its callers
+            reader(result, serializer, f"the result of {self.type.name}"),
             options.get("cancellation", "request"),
             options.get("retry"),
             options.get("id"),
@@ -150,6 +164,17 @@ class Activity(Generic[P, R]):
         label = self._options.get("label")
         control = None if label is None else formats.note("", label=label)
         return self.type.schedule(given, control, activity_id=id, **own)
+
+
+def _check_id(name: str, id: str | None) -> None:
+    """Refuse an id that other activities of a run get by their number.
+
+    Raises:
+        InvalidArgument: With the remedy.
+    """
+    if id is not None and is_number(id):
+        problem = f"is {id!r}, as activities are numbered"
+        raise InvalidArgument(f"{name}.id", problem, f'put a word first: "order {id}"')
 
 
 _SCHEDULE = types.Activity.schedule.__func__  # type: ignore[attr-defined]
@@ -217,7 +242,8 @@ def activity(
 
     Its input is the JSON object of its parameters. A class with ``run(self, input)``
     can be decorated too; of a class of :class:`flowser.types.Activity`, which says all
-    of itself, ``flow.activity(T)`` gives what can be called.
+    of itself, ``flow.activity(T)`` gives what can be called. mypy takes what decorates
+    a class for the class itself: there, write ``made = flow.activity(...)(Made)``.
 
     Args:
         made_of: Such a class; nothing for a decorator.

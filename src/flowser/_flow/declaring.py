@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from flowser import serializing, types
 from flowser._flow.payloads import Parameters
-from flowser._settings import checked
+from flowser._settings import checked, class_of
 from flowser.exceptions import InvalidArgument
 
 T = TypeVar("T", bound=types.Type)
@@ -42,8 +42,41 @@ class OfFunction(types.Type):
     parameters: Parameters
 
     @classmethod
+    def id_of(cls, input: Any) -> str:
+        """Make the id of an execution, or of a task, from a parameter ``id``.
+
+        Raises:
+            InvalidArgument: When there is none; the id says what must not run twice,
+                so that none is made up.
+        """
+        if "id" not in cls.parameters.names:
+            remedy = 'pass an id (workflow_id="order-17"), or name a parameter `id`'
+            raise InvalidArgument(cls.__qualname__, "has no parameter `id`", remedy)
+        return super().id_of(input)
+
+    @classmethod
+    def check_payloads(cls) -> None:
+        """Refuse annotations of the function that JSON cannot be."""
+        cls.parameters.check()
+
+    @classmethod
     def _read_hints(cls) -> tuple[Any, Any]:
         return cls.parameters.struct, cls.parameters.result
+
+
+class OfWorkflowFunction(OfFunction):
+    """A type of workflows that was made of a function."""
+
+    @classmethod
+    def dump(cls, value: Any) -> str | None:
+        """Write an input; who starts a run is told of a wrong one, not its worker.
+
+        Raises:
+            SerializationError: When the function does not take it.
+        """
+        text = super().dump(value)
+        serializing.JSON.loads(text or "{}", cls.parameters.struct)
+        return text
 
 
 class Nowhere:
@@ -73,15 +106,29 @@ def declared(made_of: Any, base: type[T], settings: dict[str, Any]) -> Declared:
     """
     if inspect.isclass(made_of):
         return _of_class(made_of, base, settings)
-    if not callable(made_of):
-        remedy = f"decorate an async def, or a class with run; {base.__name__}"
-        raise InvalidArgument(repr(made_of), "is no function", remedy)
+    _check_function(made_of)
     settings.setdefault("name", made_of.__name__)
     parameters = Parameters(made_of)
+    if parameters.bound:
+        remedy = "write a function, or decorate a class with run(self, input)"
+        raise InvalidArgument(made_of.__qualname__, "is a method", remedy)
     body = {"run": _run(made_of, parameters, base), "parameters": parameters}
-    kind = _made(made_of, (OfFunction, base), settings | body)
+    ours = OfWorkflowFunction if issubclass(base, types.Workflow) else OfFunction
+    kind = _made(made_of, (ours, base), settings | body)
     checked(kind, base, made_of.__name__)
     return Declared(kind, made_of, parameters.bind)
+
+
+def _check_function(made_of: Any) -> None:
+    if inspect.isclass(class_of(made_of)):
+        remedy = "decorate its function, or its class, once"
+        raise InvalidArgument(repr(made_of), "is decorated already", remedy)
+    if not (callable(made_of) and hasattr(made_of, "__qualname__")):
+        remedy = "decorate an async def, or a class with run"
+        raise InvalidArgument(repr(made_of), "is no function", remedy)
+    if inspect.isgeneratorfunction(made_of) or inspect.isasyncgenfunction(made_of):
+        remedy = "return a list, or heartbeat what is known so far"
+        raise InvalidArgument(made_of.__qualname__, "yields", remedy)
 
 
 def _run(function: Any, parameters: Parameters, base: type[Any]) -> Any:
@@ -100,6 +147,9 @@ def _run(function: Any, parameters: Parameters, base: type[Any]) -> Any:
 
 
 def _of_class(given: Any, base: type[T], settings: dict[str, Any]) -> Declared:
+    if issubclass(given, OfFunction):
+        parameters = given.parameters
+        return Declared(given, parameters.function, parameters.bind)
     run = getattr(given, "run", None)
     if run is None:
         problem, remedy = "has no run", "write async def run(self, input)"

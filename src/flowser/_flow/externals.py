@@ -34,17 +34,13 @@ class Execution(NamedTuple):
 
         Args:
             name: Of the signal.
-            input: Its input; None for none.
+            input: Any object that the domain's serializer can write; None for none.
 
         Raises:
             ExternalFailed: At the await, when there is no such open execution.
         """
         run = needed("execution.signal()")
-        text = None if input is None else serializing.JSON.dumps(input)
-        number = run.loop.number()
-        sent = outgoing.signal(run, number, (self.workflow_id, self.run_id), name, text)
-        run.emit(sent)
-        return sent
+        return outgoing.send_signal(run, self, name, input)
 
     def request_cancel(self) -> External:
         """Ask it to cancel itself; the future that is returned may be awaited.
@@ -53,12 +49,7 @@ class Execution(NamedTuple):
             ExternalFailed: At the await, when there is no such open execution.
         """
         run = needed("execution.request_cancel()")
-        number = run.loop.number()
-        sent = outgoing.request_cancel(
-            run, number, self.workflow_id, self.run_id, quiet=False
-        )
-        run.emit(sent)
-        return sent
+        return outgoing.ask_to_cancel(run, self)
 
 
 def external(workflow: "str | Child[Any]", run_id: str | None = None) -> Execution:
@@ -117,6 +108,10 @@ def lambda_function(
         name: The function's name, at most 64 characters.
         result: What its result is read as.
         timeout: 1 to 900 seconds; None is 900.
+
+    Raises:
+        InvalidArgument: When it cannot be a name or a time-out, or JSON cannot be of
+            the type.
     """
     limit = duration(timeout, "timeout")
 
@@ -127,4 +122,6 @@ def lambda_function(
         )
         return checked(request, name)
 
-    return LambdaFunction(Plan(name, make, reader(result), "abandon"))
+    make("1", None, None)  # which refuses what cannot be
+    loads = reader(result, what=f"the result of {name}")
+    return LambdaFunction(Plan(name, make, loads, "abandon"))

@@ -6,7 +6,6 @@ Source:
 
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from types import TracebackType
 
 import msgspec
@@ -24,14 +23,18 @@ _MESSAGE = 2_000
 #: How many causes are told.
 _CAUSES = 8
 
-#: Where the code lies that calls authors' code.
-_OURS = str(Path(__file__).parents[1])
+#: The packages whose code calls authors' code.
+_OURS = ("flowser", "anyio")
 
 _encode = msgspec.json.Encoder().encode
 
 
-def describe(error: BaseException) -> tuple[str, str]:
+def describe(error: BaseException, heartbeat: str | None = None) -> tuple[str, str]:
     """Describe an exception: type, message, causes, and where they were raised.
+
+    Args:
+        error: The exception.
+        heartbeat: What the activity that raised it had told last of its progress.
 
     Returns:
         The reason, of at most 256 characters; and the details as JSON, of at most
@@ -43,10 +46,18 @@ def describe(error: BaseException) -> tuple[str, str]:
     reason = f"{type(first).__qualname__}: {message(first)}".removesuffix(": ")
     reason = shortened(reason, _REASON)
     for causes, trace in ((_CAUSES, _TRACEBACK), (2, 1_000), (0, 0)):
-        text = _encode(_described(error, causes, trace)).decode()
+        told = _described(error, causes, trace)
+        told.heartbeat = heartbeat
+        text = _encode(told).decode()
         if len(text) <= _DETAILS:
             return reason, text
     return reason, _encode(Description(fv=FORMAT, type=name)).decode()
+
+
+def progress(words: str, heartbeat: str) -> str:
+    """Describe in JSON what ended by no exception, and how far it had come."""
+    told = Description(fv=FORMAT, type="Exception", message=words, heartbeat=heartbeat)
+    return _encode(told).decode()
 
 
 def _described(error: BaseException, causes: int, trace: int) -> Description:
@@ -118,4 +129,5 @@ def _trace(error: BaseException) -> str:
 
 
 def _is_ours(frames: TracebackType) -> bool:
-    return frames.tb_frame.f_code.co_filename.startswith(_OURS)
+    name: str = frames.tb_frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] in _OURS

@@ -55,11 +55,11 @@ async def amap(
     Raises:
         ExceptionGroup: Of all that was raised, when too many calls failed.
         InvalidArgument: When the limit is below 1, or *tolerate* below 0.
+        TypeError: When there is no function, or no items.
     """
-    if limit is not None and limit < 1:
-        raise InvalidArgument("limit", f"is {limit!r}", "give 1 or more, or None")
-    if tolerate < 0:
-        raise InvalidArgument("tolerate", f"is {tolerate!r}", "give 0 or more")
+    if limit is not None:
+        _check("limit", limit, 1)
+    _check("tolerate", tolerate, 0)
     things = list(items)
     results: dict[int, R | Exception] = {}
     failed: list[Exception] = []
@@ -84,6 +84,11 @@ async def amap(
         words = f"{len(failed)} of {len(things)} calls failed"
         raise ExceptionGroup(words, failed) from None
     return [results[index] for index in range(len(things))]
+
+
+def _check(name: str, given: Any, least: int) -> None:
+    if not (isinstance(given, int) and given >= least):
+        raise InvalidArgument(name, f"is {given!r}", f"give {least} or more")
 
 
 class _TooMany(Exception):

@@ -2,6 +2,7 @@
 
 from typing import Any, TypedDict
 
+from flowser import limits
 from flowser.exceptions import InvalidArgument
 from flowser.limits import Duration
 from flowser.replay.operations import Cancellation
@@ -79,6 +80,7 @@ def checked(options: Any, known: type[Any], where: str) -> dict[str, Any]:
     for name in options.keys() - names:
         remedy = f"use {', '.join(sorted(names))}"
         raise InvalidArgument(f"{where}.{name}", "is no option", remedy)
+    _check_names(options, where)
     given = options.get("cancellation", "request")
     if given not in _CANCELLATIONS:
         remedy = "choose " + ", ".join(_CANCELLATIONS)
@@ -87,6 +89,13 @@ def checked(options: Any, known: type[Any], where: str) -> dict[str, Any]:
         problem = f"is {options['retry']!r}"
         raise InvalidArgument(f"{where}.retry", problem, "pass a flow.Retry")
     return dict(options)
+
+
+def _check_names(options: Any, where: str) -> None:
+    if (id := options.get("id")) is not None:
+        limits.check_value(limits.Name, id, f"{where}.id")
+    if not isinstance(label := options.get("label"), str | None):
+        raise InvalidArgument(f"{where}.label", f"is {label!r}", "pass a string")
 
 
 def check_settings(settings: dict[str, Any], defaults: type[Any], what: str) -> None:

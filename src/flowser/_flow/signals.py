@@ -13,9 +13,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, NamedTuple, TypeVar, overload
 
-from flowser import serializing
+from flowser import limits, serializing
 from flowser._flow.current import current, needed
-from flowser.exceptions import InvalidArgument, SerializationError
+from flowser._flow.payloads import reader
+from flowser.exceptions import InvalidArgument
 from flowser.replay.state import State
 
 T = TypeVar("T")
@@ -50,6 +51,17 @@ class Signals(Generic[T]):
         self._handles = handles
         self._queue: asyncio.Queue[T] = asyncio.Queue()
         _listen(run, handles, lambda _, value: self._queue.put_nowait(value))
+
+    def check(self, handles: Handles) -> None:
+        """Refuse another type than that of the channel; `Any` is no other.
+
+        Raises:
+            InvalidArgument: Naming both.
+        """
+        if handles.type not in (Any, self._handles.type):
+            problem = f"is of {self._handles.type!r} already"
+            remedy = f"name one type, not {handles.type!r} too"
+            raise InvalidArgument(f"signal {handles.name!r}", problem, remedy)
 
     async def receive(self) -> T:
         """Wait for the next signal, and give its input."""
@@ -86,16 +98,19 @@ def signals(name: str, type: Any = Any) -> Signals[Any]:
 
     Raises:
         NotInWorkflow: When no workflow code is running.
-        InvalidArgument: When the name is handled by a handler.
+        InvalidArgument: When the name is handled by a handler, or its signals are of
+            another type, or JSON cannot be of the type.
     """
     run = needed("flow.signals()")
+    handles = _handles(name, type)
     known = run.locals.get((HANDLES, name))
     if isinstance(known, Signals):
+        known.check(handles)
         return known
     if known is not None:
         problem, remedy = "has a handler", "receive it, or handle it"
         raise InvalidArgument(f"signal {name!r}", problem, remedy)
-    channel: Signals[Any] = Signals(run, Handles(name, type))
+    channel: Signals[Any] = Signals(run, handles)
     run.locals[HANDLES, name] = channel
     return channel
 
@@ -116,9 +131,10 @@ def on_signal(name: str, type: Any = Any) -> Callable[[F], F]:
         type: What its input is read as.
 
     Raises:
-        InvalidArgument: When the name has a channel, or another handler.
+        InvalidArgument: When the name has a channel, or another handler; or JSON cannot
+            be of the type.
     """
-    handles = Handles(name, type)
+    handles = _handles(name, type)
 
     def decorate(handler: F) -> F:
         run = current()
@@ -129,6 +145,27 @@ def on_signal(name: str, type: Any = Any) -> Callable[[F], F]:
         return handler
 
     return decorate
+
+
+def handlers_of(kind: Any) -> dict[str, Handles]:
+    """Give the names of the methods of a workflow class that handle signals.
+
+    Raises:
+        InvalidArgument: When two of them handle the same.
+    """
+    found: dict[str, Handles] = {}
+    by_signal: dict[str, str] = {}
+    for method in dir(kind):
+        handles = getattr(getattr(kind, method, None), HANDLES, None)
+        if handles is None:
+            continue
+        other = by_signal.setdefault(handles.name, method)
+        if other != method:
+            problem = f"and {other} both handle signal {handles.name!r}"
+            remedy = "handle it in one of them"
+            raise InvalidArgument(f"{kind.__name__}.{method}", problem, remedy)
+        found[method] = handles
+    return found
 
 
 def subscribe(run: State, handles: Handles, handler: Callable[[Any], Any]) -> None:
@@ -145,7 +182,9 @@ def subscribe(run: State, handles: Handles, handler: Callable[[Any], Any]) -> No
     def handle(event_id: int, value: Any) -> None:
         try:
             found = handler(value)
-        except Exception as error:  # noqa: BLE001 - a handler may raise anything
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - a handler may raise anything
             run.crash(error)
             return
         if inspect.iscoroutine(found):
@@ -161,13 +200,24 @@ def subscribe(run: State, handles: Handles, handler: Callable[[Any], Any]) -> No
     _listen(run, handles, handle)
 
 
+def _handles(name: Any, type: Any) -> Handles:
+    """Say which signals are meant.
+
+    Raises:
+        InvalidArgument: When there can be none of that name, or of that type.
+    """
+    limits.check_value(limits.Label, name, "name")
+    reader(type, what=f"signal {name!r}")
+    return Handles(name, type)
+
+
 def _listen(run: State, handles: Handles, take: Callable[[int, Any], object]) -> None:
+    loads = reader(handles.type, serializing.current())
+
     def listener(event_id: int, input: str | None) -> None:
         try:
-            value = (
-                None if input is None else serializing.JSON.loads(input, handles.type)
-            )
-        except SerializationError as error:
+            value = loads(input)
+        except Exception as error:  # noqa: BLE001 - an author's type may raise anything
             words = "signal %r of event %d is left out: %s"
             log.warning(words, handles.name, event_id, error)
         else:

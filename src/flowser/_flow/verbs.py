@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar, overload
 
 from flowser import limits, serializing, shapes
 from flowser._flow.current import needed
-from flowser._flow.payloads import Parameters, reader
+from flowser._flow.payloads import reader, returned_by
+from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
 from flowser.replay.commands import Marker
 from flowser.replay.stacks import here
@@ -39,6 +40,7 @@ class Info(NamedTuple):
         parent: The run that started it as a child, or None.
         continued_from: The run that it continues, or None.
         started_at: When it began, in UTC.
+        attempt: How often this decision was begun: 1, or more when others timed out.
         history_length: The number of events that this decision sees.
         should_continue_as_new: Whether the history becomes too long for SWF.
         cancel_requested: Whether somebody asked it to cancel itself.
@@ -53,6 +55,7 @@ class Info(NamedTuple):
     parent: shapes.WorkflowExecution | None
     continued_from: str | None
     started_at: datetime
+    attempt: int
     history_length: int
     should_continue_as_new: bool
     cancel_requested: bool
@@ -77,6 +80,7 @@ def info() -> Info:
         parent=started.parent_workflow_execution,
         continued_from=started.continued_execution_run_id,
         started_at=datetime.fromtimestamp(run.started_at, UTC),
+        attempt=run.attempt,
         history_length=run.history_length,
         should_continue_as_new=run.history_length >= _LONG,
         cancel_requested=run.cancel_requested,
@@ -170,9 +174,11 @@ def patched(id: str) -> bool:
         id: A name for the change, unique in the workflow.
 
     Raises:
+        InvalidArgument: When the name is no text, empty, or has over 256 characters.
         NotInWorkflow: When no workflow code is running.
     """
     run = needed("flow.patched()")
+    limits.check_value(limits.Label, id, "id")
     known = run.locals.get((patched, id))
     if known is None:
         known = not run.replaying or run.is_recorded(f"patch:{id}")
@@ -207,12 +213,19 @@ async def step(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
     Raises:
         StepFailed: When it raised something.
+        InvalidArgument: When it is no function, or returns what JSON cannot be.
         NotInWorkflow: When no workflow code is running.
     """
     run = needed("flow.step()")
+    if not callable(function):
+        if inspect.iscoroutine(function):
+            function.close()
+        problem = f"is no function, but of type {type(function).__name__}"
+        remedy = "pass the function and its arguments: flow.step(fn, 1, key=2)"
+        raise InvalidArgument("function", problem, remedy)
     name = getattr(function, "__name__", type(function).__name__)
     work = partial(_work, partial(function, *args, **kwargs))
-    loads = reader(Parameters(function).result)
+    loads = reader(returned_by(function), what=f"what {name}() returns")
     step = Step(run, name, work, loads, here(run.loop.current()))
     run.steps[step.id] = step
     return await step

@@ -5,7 +5,6 @@ Source:
 """
 
 from collections.abc import Callable, Coroutine
-from functools import cached_property
 from typing import (
     Any,
     Generic,
@@ -17,7 +16,7 @@ from typing import (
     overload,
 )
 
-from flowser import types
+from flowser import serializing, types
 from flowser._flow.activities import Runs
 from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
@@ -28,17 +27,26 @@ from flowser._flow.options import (
     checked,
 )
 from flowser._flow.payloads import reader
-from flowser.decisions import ContinueAsNewWorkflowExecution, Decision
+from flowser.decisions import (
+    ContinueAsNewWorkflowExecution,
+    Decision,
+    StartChildWorkflowExecution,
+)
 from flowser.replay import formats
 from flowser.replay.closing import ContinueAsNew
 from flowser.replay.commands import checked as _checked
 from flowser.replay.operations import Cancellation, Plan
 from flowser.replay.outgoing import Child
+from flowser.replay.state import State
 
 P = ParamSpec("P")
 R = TypeVar("R")
 I = TypeVar("I")  # noqa: E741 - input
 O = TypeVar("O")  # noqa: E741 - output
+
+#: Seconds that a run may be open: all that SWF allows (swf-semantics.md section 5).
+#: The ten minutes of the classes of 2012 would end whoever sleeps for a day.
+_OPEN = 31_536_000
 
 #: Options that are none of ``start_child``.
 _OURS = ("id", "label", "cancellation")
@@ -62,6 +70,13 @@ class Workflow(Generic[P, R]):
         self.function = declared.function
         self._declared = declared
         self._options = checked(options, ChildOptions, self.type.name)
+        self._made: tuple[serializing.Serializer, Plan] | None = None
+        made = StartChildWorkflowExecution(
+            workflow_type=self.type.workflow_type(),
+            workflow_id="1",
+            **self.type.run_options(**self._run_options()),
+        )
+        _checked(made, self.type.name)
 
     def __repr__(self) -> str:
         return f"<workflow {self.type.name!r} {self.type.version!r}>"
@@ -89,8 +104,8 @@ class Workflow(Generic[P, R]):
     def start(self, *args: P.args, **kwargs: P.kwargs) -> Child[R]:
         """Start a child, and give a handle: a future of its result.
 
-        ``handle.started`` is a future of its run id; :func:`flowser.flow.signal` and
-        :func:`flowser.flow.request_cancel` take the handle.
+        ``handle.started`` is a future of its run id; ``handle.signal(name, input)``
+        sends it a signal, ``handle.request_cancel()`` asks it to cancel itself.
 
         Raises:
             NotInWorkflow: When no workflow code is running.
@@ -116,30 +131,38 @@ class Workflow(Generic[P, R]):
     def continue_as_new(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
         """Close the run, and begin a new one of the same workflow id.
 
-        The new run has the type's options, unless :meth:`with_` says otherwise; SWF
-        takes nothing from the old one.
+        The new run has the options that the old one was started with (its tags, task
+        list, time-outs ...), unless :meth:`with_` says otherwise.
 
         Raises:
             ContinueAsNew: Always; let it leave the main task.
             NotInWorkflow: When no workflow code is running.
         """
-        needed(f"{self.type.name}.continue_as_new()")
+        run = needed(f"{self.type.name}.continue_as_new()")
         kind = self.type
+        given = {k: v for k, v in self._run_options().items() if v is not None}
         decision = ContinueAsNewWorkflowExecution(
             input=kind.dump(self._declared.bind(args, kwargs)),
             workflow_type_version=kind.version,
-            **kind.run_options(**self._run_options()),
+            **kind.run_options(**_options_of(run) | given),
         )
         _checked(decision, kind.name)
         raise ContinueAsNew(decision)
 
-    @cached_property
+    @property
     def _plan(self) -> Plan:
-        options = self._options
+        """As an activity's."""
+        serializer = self.type.serializer or serializing.current()
+        if self._made is None or self._made[0] is not serializer:
+            self._made = serializer, self._planned(serializer)
+        return self._made[1]
+
+    def _planned(self, serializer: serializing.Serializer) -> Plan:
+        options, result = self._options, self.type._hints()[1]  # noqa: SLF001 - for its callers
         return Plan(
             self.type.name,
             self._decision,
-            reader(self.type._hints()[1], self.type.serializer),  # noqa: SLF001 - for its callers
+            reader(result, serializer, f"the result of {self.type.name}"),
             options.get("cancellation", "request"),
             None,
             options.get("id"),
@@ -157,6 +180,36 @@ class Workflow(Generic[P, R]):
 
     def _run_options(self) -> Any:
         return {k: v for k, v in self._options.items() if k not in _OURS}
+
+
+def _options_of(run: State) -> Any:
+    """Give the options that a run was started with; SWF would forget them."""
+    started = run.started
+    assert started is not None  # noqa: S101 - its code runs
+    return {
+        "child_policy": started.child_policy,
+        "execution_start_to_close_timeout": started.execution_start_to_close_timeout,
+        "lambda_role": started.lambda_role,
+        "tag_list": started.tag_list or (),
+        "task_list": started.task_list.name,
+        "task_priority": started.task_priority,
+        "task_start_to_close_timeout": started.task_start_to_close_timeout,
+    }
+
+
+def continue_as_new(*args: Any, **kwargs: Any) -> NoReturn:
+    """Close the run, and begin a new one of the same workflow, with other arguments.
+
+    What a decorator made says so with its parameters' types:
+    ``order.continue_as_new(page=2)``; see :meth:`Workflow.continue_as_new`.
+
+    Raises:
+        ContinueAsNew: Always; let it leave the main task.
+        NotInWorkflow: When no workflow code is running.
+    """
+    program: Any = needed("flow.continue_as_new()").program
+    same: Workflow[..., Any] = workflow(program.kind)
+    same.continue_as_new(*args, **kwargs)
 
 
 class Decorator(Protocol):
@@ -193,7 +246,8 @@ def workflow(
 
     Its input is the JSON object of its parameters. A class with ``run(self, input)``
     can be decorated too; of a class of :class:`flowser.types.Workflow`, which says all
-    of itself, ``flow.workflow(T)`` gives what can be called.
+    of itself, ``flow.workflow(T)`` gives what can be called. mypy takes what decorates
+    a class for the class itself: there, write ``made = flow.workflow(...)(Made)``.
 
     Args:
         made_of: Such a class; nothing for a decorator.
@@ -204,7 +258,8 @@ def workflow(
             cancel itself and goes on, ``"wait"`` asks and waits until it has ended,
             ``"abandon"`` leaves it.
         **settings: ``description``, ``child_policy``, ``default_tag_list``, the two
-            time-outs and others, as :class:`flowser.types.Workflow` has them.
+            time-outs and others, as :class:`flowser.types.Workflow` has them; but
+            ``execution_start_to_close_timeout`` is a year.
 
     Raises:
         InvalidArgument: When something of it cannot be.
@@ -213,6 +268,8 @@ def workflow(
         settings["name"] = name
     check_settings(settings, WorkflowDefaults, "a workflow")
     options: ChildOptions = {"cancellation": cancellation}
+    if made_of is None:
+        settings.setdefault("execution_start_to_close_timeout", _OPEN)
 
     def decorate(given: Any) -> Workflow[..., Any]:
         return Workflow(declared(given, types.Workflow, dict(settings)), options)

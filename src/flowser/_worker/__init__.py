@@ -11,9 +11,8 @@ deciding   one decision, likewise; and by a ``decide``
 replaying  one decision of a coroutine workflow, and what these share
 live       a run of one in memory
 stepping   its steps, which the event loop does
-threads    where its code runs, and is looked after
+observing  who is told of its decisions: nobody, but in tests
 sticky     which runs are kept, and the list that their tasks come to
-recording  log records of workflow code
 failures   what is told of an exception
 telling    sentences of the log that several of these say
 signals    SIGTERM and SIGINT

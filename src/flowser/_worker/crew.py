@@ -164,7 +164,7 @@ class Crew:
         """How many tasks of SWF are being handled."""
         return len(self._running)
 
-    def failed(self, run_id: str) -> int:
+    def failed(self, run_id: str, error: BaseException) -> int:  # noqa: ARG002 - heard in tests
         """Count one more decision of a run that failed; say how many in a row."""
         times = self._failing.pop(run_id, 0) + 1
         self._failing[run_id] = times

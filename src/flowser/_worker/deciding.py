@@ -154,7 +154,7 @@ class Deciding(abc.ABC, Generic[T]):
 
     def _tell(self, error: BaseException, outlook: str) -> None:
         """Log a failure; of a run that fails again and again ever more rarely."""
-        times = self._crew.failed(self._run_id)
+        times = self._crew.failed(self._run_id, error)
         level = logging.DEBUG if times & (times - 1) else logging.ERROR
         fields = {**self.fields, "failures": times}
         message = "a decision failed, for the %d. time in a row; %s"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from flowser import limits
+from flowser._flow.signals import handlers_of
 from flowser._settings import checked
 from flowser.exceptions import InvalidArgument
 from flowser.types import Activity, Type, Workflow
@@ -76,6 +77,8 @@ class Handlers(Generic[T]):
         method = methods[0] if methods else self._method
         handler = Handler(kind, method, self._threaded(kind, method))
         kind.check_payloads()
+        if method == "run" and issubclass(kind, Workflow):
+            handlers_of(kind)
         key = kind.name, kind.version
         other = self._found.get(key)
         if other is not None and function is None and other.kind is not kind:

@@ -268,16 +268,26 @@ class HeldTurn(Persistent):
         """Read the history up to an event, oldest first, page by page.
 
         It is read as any history is, so that it can be asked for again; that may lag,
-        but not by what is pages ago.
+        but not by what is pages ago. A page token that has expired begins it anew.
 
         Args:
             event_id: The first that is not wanted.
         """
-        if event_id > 1:
-            async for page in _pages(self._old_page, None):
-                yield [event for event in page if event.id < event_id]
-                if page and page[-1].id >= event_id - 1:
-                    return
+        last = known = 0
+        while last < event_id - 1:
+            try:
+                async for page in _pages(self._old_page, None):
+                    if new := [event for event in page if last < event.id < event_id]:
+                        last = new[-1].id
+                        yield new
+                    if last == event_id - 1:
+                        return
+            except ValidationFailed:
+                if last == known:  # it comes no further
+                    raise
+                known = last
+            else:
+                return
 
     async def _page(self, token: str | None) -> results.DecisionTask:
         return await self.domain.call(

@@ -5,21 +5,19 @@ Source:
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TypeVar
 
 from flowser._flow.failures import describe
+from flowser._hosted import Hosted
+from flowser._threads import Threads
 from flowser._worker.crew import Fields
+from flowser._worker.observing import observer
 from flowser._worker.stepping import Done, Spawn, Stepping
-from flowser._worker.threads import Job, Threads
 from flowser.events import Event
-from flowser.exceptions import InvalidArgument
+from flowser.exceptions import InvalidArgument, SerializationError
 from flowser.replay.run import Answer, Run
-
-R = TypeVar("R")
 
 log = logging.getLogger("flowser.worker")
 
@@ -28,7 +26,7 @@ log = logging.getLogger("flowser.worker")
 _RUN, _TASK, _OPEN = 9_000, 2_000, 1_000
 
 
-class Live:
+class Live(Hosted):
     """A run in memory.
 
     Attributes:
@@ -45,22 +43,18 @@ class Live:
             threads: Where its code runs.
             spawn: Runs its steps.
         """
-        self.run = run
+        super().__init__(run, threads)
         self.bytes = _RUN
         self.used_at = 0.0
-        self._threads = threads
         self._spawn = spawn
+        self._observer = observer()
+        self._seen: list[Event] = []  # for the observer
         self._steps: Stepping | None = None
-        self._job: Job | None = None
-
-    @property
-    def busy(self) -> bool:
-        """Whether a thread still has it."""
-        return self._job is not None and not self._job.over
 
     async def feed(self, events: Sequence[Event]) -> None:
         """Let it take a part of its history."""
-        await self._call(partial(self.run.feed, events))
+        self._note(events)
+        await self.call(partial(self.run.feed, events))
 
     async def decide(self, events: Sequence[Event], until: float | None) -> Answer:
         """Let it take the rest, and decide.
@@ -75,12 +69,22 @@ class Live:
             BrokenHistory: When events are missing.
         """
         run = self.run
-        answer = await self._call(partial(_begun, run, events))
+        self._note(events)
+        answer = await self.call(partial(_begun, run, events))
         if answer is None or self._steps is not None:
             answer = await self._stepped(answer, until)
+        if self._observer is not None:
+            tell = self._observer.decided
+            await self.call(partial(tell, run, tuple(self._seen), answer))
         self.bytes = _RUN + _TASK * len(run.loop.tasks) + _OPEN * len(run.bound)
         self.used_at = asyncio.get_running_loop().time()
         return answer
+
+    def _note(self, events: Sequence[Event]) -> None:
+        """Remember what an observer is to know."""
+        if self._observer is not None:
+            last = len(self._seen)
+            self._seen += [event for event in events if event.id > last]
 
     async def _stepped(self, answer: Answer | None, until: float | None) -> Answer:
         """Do its steps, until it can be answered."""
@@ -90,9 +94,10 @@ class Live:
             steps.look(run.steps)
             done = await steps.done(until)
             if done:
-                answer = await self._call(partial(_gone_on, run, done))
+                answer = await self.call(partial(_gone_on, run, done))
+                steps.put_back(done)
             else:
-                answer = await self._call(partial(run.take, rest=True))
+                answer = await self.call(partial(run.take, rest=True))
         steps.look(run.steps)
         if not run.steps:
             self._steps = None
@@ -109,29 +114,7 @@ class Live:
         """Throw it away, when its code has let go of it."""
         if self._steps is not None:
             self._steps.end()
-        if self._threads.patience is None:
-            self.run.end()
-            return
-        loop = asyncio.get_running_loop()
-
-        def finish() -> None:
-            self._threads.finish(Job(self.run, self.run.end))
-
-        if self._job is not None and self.busy:
-            self._job.then(partial(_soon, loop, finish))
-        else:
-            finish()
-
-    async def _call(self, function: Callable[[], R]) -> R:
-        if self._threads.patience is None:
-            return function()
-        self._job = job = Job(self.run, function)
-        try:
-            result: R = await self._threads.start(job)
-        finally:
-            if job.future.done() and not (job.interrupted or job.future.cancelled()):
-                self._job = None  # nor the events that it brought
-        return result
+        super().end()
 
 
 def _begun(run: Run, events: Sequence[Event]) -> Answer | None:
@@ -142,20 +125,17 @@ def _begun(run: Run, events: Sequence[Event]) -> Answer | None:
     return _answered(run)
 
 
-def _gone_on(run: Run, done: Sequence[Done]) -> Answer | None:
-    for step, value, failure in done:
+def _gone_on(run: Run, done: list[Done]) -> Answer | None:
+    """Go on after steps that are done; what has no room in this decision is left."""
+    while done and not run.full:
+        step, value, failure = done.pop(0)
         try:
             run.finish_step(step, value, failure)
-        except InvalidArgument as error:  # too long for a marker: say so instead
+        except (InvalidArgument, SerializationError) as error:  # say so instead
             run.finish_step(step, None, describe(error)[1])
-    return _answered(run)
+    return _answered(run) or (run.take(rest=True) if run.full else None)
 
 
 def _answered(run: Run) -> Answer | None:
     over = run.main is None or run.main.done()
     return run.take() if over or not run.steps else None
-
-
-def _soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    with contextlib.suppress(RuntimeError):  # of a loop that is closed
-        loop.call_soon_threadsafe(call)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from flowser._flow.hosting import Program
+from flowser._threads import Blocking, Threads
 from flowser._worker.crew import Crew
 from flowser._worker.deciding import Deciding
 from flowser._worker.handlers import Handler
@@ -18,7 +19,6 @@ from flowser._worker.held import HeldTurn
 from flowser._worker.live import Live
 from flowser._worker.slots import Slot
 from flowser._worker.sticky import Bounds, Cache, Key, own_list
-from flowser._worker.threads import Blocking, Threads
 from flowser.events import Event
 from flowser.exceptions import BrokenHistory
 from flowser.replay.run import Answer, Run
@@ -241,7 +241,7 @@ class RunningReplay(Deciding[HeldTurn]):
         if not isinstance(error, Trouble):
             super()._tell(error, outlook)
             return
-        times = self._crew.failed(self._run_id)
+        times = self._crew.failed(self._run_id, error)
         level = logging.DEBUG if times & (times - 1) else logging.ERROR
         fields = {**self.fields, "failures": times}
         message = "a run cannot be decided, for the %d. time in a row; %s: %s"

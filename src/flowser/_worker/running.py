@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, cast
 
 import anyio.to_thread
 
+from flowser._flow.failures import describe, progress
 from flowser._worker import telling
 from flowser._worker.crew import Crew, Fields
 from flowser._worker.failures import Failure, failure, left_behind, reason
@@ -29,10 +30,10 @@ from flowser.types import Activity
 
 log = logging.getLogger("flowser.worker")
 
-_STOPPING = Failure("worker stopping")
+_STOPPING = "worker stopping"
 
 #: A thread cannot be interrupted: what it does, it does.
-_LEFT_BEHIND = Failure("worker stopping; the handler still runs in a thread")
+_LEFT_BEHIND = "worker stopping; the handler still runs in a thread"
 
 #: Seconds for the reply to an answer, when heartbeats say that the task is closed.
 _REPLY = 1.0
@@ -187,10 +188,13 @@ class RunningActivity:
         return self._failed(error)
 
     def _stopped(self) -> Failure:
-        return _LEFT_BEHIND if self._in_thread else _STOPPING
+        words, told = _LEFT_BEHIND if self._in_thread else _STOPPING, self._task.details
+        if told is None:
+            return Failure(words)
+        return Failure(words, progress(words, told))
 
     def _failed(self, error: BaseException) -> Failure:
-        told = failure(error)
+        told = Failure(failure(error).reason, describe(error, self._task.details)[1])
         log.warning("an activity failed", exc_info=error, extra=self.fields)
         return told
 

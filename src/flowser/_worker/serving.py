@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from flowser import requests, results, shapes
+from flowser._flow import linting
+from flowser._flow.recording import recorded
 from flowser._polling import activity_poll, decision_poll, identity
 from flowser._worker.crew import Crew, Fields
 from flowser._worker.deciding import OnDecisionError, RunningDecision
@@ -20,7 +22,6 @@ from flowser._worker.handlers import Handlers
 from flowser._worker.heart import Pace
 from flowser._worker.held import HeldActivity, HeldDecision, HeldTurn
 from flowser._worker.pollers import TaskList
-from flowser._worker.recording import recorded
 from flowser._worker.replaying import Replays, RunningReplay, Sticky
 from flowser._worker.running import RunningActivity
 from flowser._worker.slots import Slot, Slots
@@ -132,6 +133,8 @@ class Serving:
 
         Raises:
             InvalidArgument: Naming what is wrong, and the remedy.
+            LintFailed: When a workflow calls what cannot be replayed, and the domain's
+                *lint* is "raise".
         """
         runs, decides, given = self._runs.lists(), self._decides.lists(), self._settings
         if not (runs or decides):
@@ -155,6 +158,8 @@ class Serving:
             raise InvalidArgument("max_pollers", problem, remedy)
         for handler in self._runs:
             self._pace(handler.kind)
+        replayed = [each.kind for each in self._decides if each.method == "run"]
+        linting.check(replayed, self._domain.lint)
 
     def lists(self) -> list[TaskList[Any]]:
         """Make the task lists, without pollers."""

@@ -5,7 +5,7 @@ Source:
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from flowser._flow.failures import describe
@@ -41,6 +41,7 @@ class Stepping:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._done: list[Done] = []
         self._changed = asyncio.Event()
+        self._exit: BaseException | None = None
 
     def look(self, wanted: Mapping[str, Step]) -> None:
         """Begin what is new, and cancel what is not wanted any more."""
@@ -55,16 +56,26 @@ class Stepping:
 
         Args:
             until: A time of the loop after which there are none; None waits.
+
+        Raises:
+            SystemExit: When a step did.
+            KeyboardInterrupt: Likewise.
         """
         try:
             async with asyncio.timeout_at(until):
                 while not self._done:
+                    if self._exit is not None:
+                        raise self._exit
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
             return []
         done, self._done = self._done, []
         return done
+
+    def put_back(self, done: Sequence[Done]) -> None:
+        """Take back what has no room in this decision, for the next one."""
+        self._done[:0] = done
 
     def end(self) -> None:
         """Cancel all."""
@@ -74,12 +85,15 @@ class Stepping:
         value = failure = None
         try:
             value = await step.work()
-            step.loads(value)  # what cannot be read back is no result
         except asyncio.CancelledError as error:
             if _is_cancelled():
                 raise
             value, failure = None, describe(error)[1]
-        except (GeneratorExit, SystemExit, KeyboardInterrupt):
+        except (SystemExit, KeyboardInterrupt) as error:
+            self._exit = error  # raised where the decision is made, not in a task
+            self._changed.set()
+            return
+        except GeneratorExit:
             raise
         except BaseException as error:  # noqa: BLE001 - a step may raise anything
             value, failure = None, describe(error)[1]

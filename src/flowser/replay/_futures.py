@@ -19,7 +19,9 @@ from collections.abc import Callable, Coroutine, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowser.replay.troubles import NotReplayable
+import msgspec
+
+from flowser.replay.troubles import TASKS, NotReplayable
 
 if TYPE_CHECKING:
     from flowser.replay._loop import Loop
@@ -32,28 +34,23 @@ R = TypeVar("R")
 _DEPTH = 160
 
 _ASYNCIO_TASKS = asyncio.tasks.__file__
+_GATHER = asyncio.gather.__code__
 
 
-class Handle:
+class Handle(msgspec.Struct, eq=False):  # a struct is made quickly, and often
     """A callback that waits for its turn; what ``call_soon`` returns.
 
     Attributes:
+        callback: What is called; None when it was cancelled.
+        args: With what.
+        context: Where.
         again: Whether it tells a task of a cancellation that anyio's scopes repeat.
     """
 
-    __slots__ = ("again", "args", "callback", "context")
-
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        args: tuple[Any, ...],
-        context: contextvars.Context,
-    ) -> None:
-        """Wait."""
-        self.callback: Callable[..., object] | None = callback
-        self.args = args
-        self.context = context
-        self.again = False
+    callback: Callable[..., object] | None
+    args: tuple[Any, ...]
+    context: contextvars.Context
+    again: bool = False
 
     def cancel(self) -> None:
         """Do not call it after all."""
@@ -74,7 +71,7 @@ class Future(asyncio.Future[R]):
         """Wait for a result."""
         loop.created += 1
         self._hash = loop.created  # first, for C code may hash it
-        super().__init__(loop=loop)
+        asyncio.Future.__init__(self, loop=loop)  # quicker than super(), and often
 
     def __hash__(self) -> int:
         return self._hash
@@ -122,6 +119,11 @@ class Task(asyncio.Task[Any]):
         with loop.in_order(self._hash):
             return super().cancel(msg)
 
+    def unretrieved(self) -> BaseException | None:
+        """Give what it raised if nobody has looked at it, and look at it."""
+        told = self.done() and self._log_traceback  # a member of asyncio's
+        return self.exception() if told else None
+
     def unlogged(self) -> None:
         """Say nothing when it is thrown away."""
         self._log_destroy_pending = False  # a member of asyncio's
@@ -142,15 +144,18 @@ def refuse_as_completed(coro: Any) -> None:
     """Refuse ``as_completed([f(), g()])``: a set of coroutines has no order."""
     frame = sys._getframe(2)  # noqa: SLF001 - who calls
     for _ in range(3):
-        if frame.f_code.co_filename != _ASYNCIO_TASKS:
+        if frame.f_code.co_filename != _ASYNCIO_TASKS or frame.f_code is _GATHER:
             return
         name = frame.f_code.co_qualname
         if name.startswith(("as_completed", "_AsCompletedIterator")):
             coro.close()
-            raise NotReplayable(
-                "as_completed() over bare coroutines",
-                "pass it tasks, or what .start() gives",
-            )
+            raise NotReplayable("as_completed() over bare coroutines", TASKS)
         if frame.f_back is None:
             return
         frame = frame.f_back
+
+
+def refuse_unordered(futures: set[Any]) -> None:
+    """Refuse ``wait([gather(...), gather(...)])``: these hash by their addresses."""
+    if len(futures) > 1 and not all(isinstance(f, Future | Task) for f in futures):
+        raise NotReplayable("wait() over what gather() gives", TASKS)

@@ -20,9 +20,16 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from flowser.replay._futures import Future, Handle, Task, by_anyio, refuse_as_completed
+from flowser.replay._futures import (
+    Future,
+    Handle,
+    Task,
+    by_anyio,
+    refuse_as_completed,
+    refuse_unordered,
+)
 from flowser.replay._refusing import Refusing
-from flowser.replay.troubles import Spinning
+from flowser.replay.troubles import NotReplayable, Spinning
 
 #: Callbacks between two events after which a run is said to spin.
 BUDGET = 100_000
@@ -39,6 +46,10 @@ _get_running_loop = asyncio._get_running_loop  # noqa: SLF001 - as above
 _set_running_loop = asyncio._set_running_loop  # noqa: SLF001 - as above
 _enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - as above
 _leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - as above
+
+# Who asks for futures that are looked at more closely.
+_WRAPS = asyncio.wrap_future.__code__
+_WAITS = asyncio.tasks._wait.__code__  # type: ignore[attr-defined]  # noqa: SLF001 - as above
 
 
 class Loop(Refusing):
@@ -73,7 +84,7 @@ class Loop(Refusing):
         self.now = 0.0
         # The ids of different runs differ: asyncio keeps the tasks of all in one set.
         self.created = zlib.crc32(seed.encode()) << 24
-        self.tasks: dict[Task, None] = {}
+        self.tasks: list[Task] = []
         self.changes = 0
         self.unhandled: list[dict[str, Any]] = []
         self.dead = False
@@ -95,6 +106,8 @@ class Loop(Refusing):
         if task is None:
             self._loose += 1
             return f"c{self._loose}"
+        if task.__class__ is not Task:
+            raise NotReplayable("asyncio.Task()", "use asyncio.create_task()")
         task.count += 1
         return f"{task.prefix}{task.count}"
 
@@ -147,10 +160,11 @@ class Loop(Refusing):
                 if queue == before and changes == self.changes:
                     return
                 before, changes = queue, self.changes
-            left -= len(ready)
+            many = len(ready)
+            left -= many
             if left < 0:
                 raise Spinning(self._budget)
-            for _ in range(len(ready)):
+            for _ in range(many):
                 handle = popleft()
                 callback = handle.callback
                 if callback is not None:
@@ -198,9 +212,9 @@ class Loop(Refusing):
         self.dead = True
         self.ready.clear()
         with self.running():
-            for task in list(self.tasks):
-                task.unlogged()
+            for task in [*self.tasks]:
                 if not task.done():
+                    task.unlogged()
                     _enter_task(self, task)
                     _end(task.get_coro())
                     _leave_task(self, task)
@@ -209,6 +223,13 @@ class Loop(Refusing):
         self.ready.clear()
         self.tasks.clear()
         self._generators.clear()
+
+    def tell_unretrieved(self) -> None:
+        """Note what tasks raised that nobody awaited; at the end nobody will."""
+        for task in self.tasks:
+            if error := task.unretrieved():
+                message = f"{task.get_name()} raised, and nobody awaited it"
+                self.call_exception_handler({"message": message, "exception": error})
 
     def cut_off(self) -> None:
         """Cut off what code does whose run was thrown away.
@@ -225,7 +246,7 @@ class Loop(Refusing):
     def prune(self) -> None:
         """Forget tasks and generators that are done."""
         if len(self.tasks) > self._many:
-            self.tasks = {task: None for task in self.tasks if not task.done()}
+            self.tasks = [task for task in self.tasks if not task.done()]
             self._many = 2 * len(self.tasks) + 1
         self._burst = []
         if self._generators:
@@ -276,9 +297,19 @@ class Loop(Refusing):
         return self._call_at(when, Handle(callback, args, context))
 
     def create_future(self) -> Future[Any]:
-        """Make a future."""
+        """Make a future.
+
+        Raises:
+            NotReplayable: For one that a thread is to resolve, or that waits for a set
+                without an order.
+        """
         if self.dead:
             self.cut_off()
+        frame = sys._getframe(1)  # noqa: SLF001 - who calls
+        if frame.f_code is _WRAPS:
+            raise NotReplayable("a future of another thread")
+        if frame.f_code is _WAITS:
+            refuse_unordered(frame.f_locals["fs"])
         return Future(self)
 
     def create_task(
@@ -299,7 +330,7 @@ class Loop(Refusing):
         if context is None:
             context = contextvars.copy_context()
         task = Task(coro, loop=self, path=path, name=name, context=context)
-        self.tasks[task] = None
+        self.tasks.append(task)
         return task
 
     def _stillborn(self, coro: Any) -> Task:

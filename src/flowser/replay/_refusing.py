@@ -47,6 +47,12 @@ def _refusal(name: str) -> Callable[..., Any]:
     return refuse
 
 
-for _name in dir(asyncio.AbstractEventLoop):
-    if not _name.startswith("_") and _name not in vars(Refusing):
-        setattr(Refusing, _name, _refusal(_name))
+#: What is refused, where a subclass does not define it.
+REFUSED = frozenset(
+    name
+    for name in dir(asyncio.AbstractEventLoop)
+    if not name.startswith("_") and name not in vars(Refusing)
+)
+
+for _name in REFUSED:
+    setattr(Refusing, _name, _refusal(_name))

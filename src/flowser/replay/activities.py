@@ -25,7 +25,7 @@ R = TypeVar("R")
 class Activity(Operation[R]):
     """An activity; with a retry, all its attempts."""
 
-    __slots__ = ("attempt", "input", "pause", "told")
+    __slots__ = ("attempt", "input", "pause", "progress", "told")
 
     kind = "activity"
     opening = True
@@ -35,12 +35,12 @@ class Activity(Operation[R]):
         self.attempt = 1
         self.input: str | None = None
         self.told: str | None = None  # the input of the attempt
+        self.progress: str | None = None  # what its attempts told last
         self.pause: Timer | None = None
         super().__init__(run, plan, arguments, id)
         self.key = id
         if plan.id is not None:
             self.key = plan.id
-            run.check_free(plan.id)
 
     def make(self) -> Decision:
         """Make the decision; a retry has the input of the first attempt."""
@@ -81,9 +81,9 @@ class Activity(Operation[R]):
             super().fail(error)
             return
         self.attempt += 1
-        details = getattr(error, "details", None)
-        timed_out = details if hasattr(error, "kind") else None
-        self._again(pause, timed_out)
+        # An attempt that told nothing leaves what the one before it told.
+        self.progress = getattr(error, "heartbeat", None) or self.progress
+        self._again(pause, self.progress)
 
     def _again(self, pause: float, details: str | None) -> None:
         self.number = 0

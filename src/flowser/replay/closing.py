@@ -59,8 +59,10 @@ def decision(
         crash: What was raised elsewhere, if that was first.
         describe: Says why it fails.
     """
-    if main is None or crash is not None:
-        return failure(*describe(crash or RuntimeError("the run has not begun")))
+    if crash is not None:
+        return _raised(crash, describe)
+    if main is None:
+        return failure(*describe(RuntimeError("the run has not begun")))
     made = _closing(main, describe)
     try:
         limits.check(made, "")
@@ -80,6 +82,10 @@ def _closing(main: Task, describe: Describe) -> Decision:
     error = main.exception()
     if error is None:
         return decisions.CompleteWorkflowExecution(result=main.result())
+    return _raised(error, describe)
+
+
+def _raised(error: BaseException, describe: Describe) -> Decision:
     again = _continuation(error)
     return failure(*describe(error)) if again is None else again.decision
 

@@ -33,6 +33,7 @@ class Description(msgspec.Struct, kw_only=True, omit_defaults=True):
         message: Its message.
         bases: The qualified names of its class's bases.
         traceback: Where it was raised; the middle of a long one is left out.
+        heartbeat: What the activity that failed had told last of its progress.
         cause: What led to it.
     """
 
@@ -41,6 +42,7 @@ class Description(msgspec.Struct, kw_only=True, omit_defaults=True):
     message: str = ""
     bases: list[str] = []
     traceback: str = ""
+    heartbeat: str | None = None
     cause: "Description | None" = None
 
 
@@ -55,7 +57,10 @@ class RemoteError(Error):
         message: Its message.
         bases: The qualified names of its class's bases.
         traceback: Where it was raised, as text.
+        heartbeat: What the activity that raised it had told last of its progress.
     """
+
+    heartbeat: str | None = None
 
     def __init__(
         self, type: str, message: str, bases: tuple[str, ...] = (), traceback: str = ""
@@ -111,6 +116,7 @@ def remote(reason: str | None, details: str | None) -> RemoteError | None:
 
 def _raised(found: Description) -> RemoteError:
     error = RemoteError(found.type, found.message, tuple(found.bases), found.traceback)
+    error.heartbeat = found.heartbeat
     if found.cause is not None:
         error.__cause__ = _raised(found.cause)
     return error
@@ -202,9 +208,20 @@ class _Ended(OperationFailed):
 class ActivityFailed(_Reasoned):
     """An activity failed; after its last attempt, where it is retried."""
 
+    @property
+    def heartbeat(self) -> str | None:
+        """What it had told last of its progress, when a worker of flowser says so."""
+        cause = self.__cause__
+        return cause.heartbeat if isinstance(cause, RemoteError) else None
+
 
 class ActivityTimedOut(_Timed):
     """A clock of an activity ran out."""
+
+    @property
+    def heartbeat(self) -> str | None:
+        """What it had told last of its progress."""
+        return self.details
 
 
 class ActivityCanceled(_Ended):

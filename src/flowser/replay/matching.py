@@ -7,6 +7,7 @@ Source:
     dx.md section 1.2 (matching); swf-semantics.md section 3.2.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -134,6 +135,15 @@ def in_order(id: str) -> tuple[tuple[bool, int, str], ...]:
     return tuple((not p.isdigit(), int(p) if p.isdigit() else 0, p) for p in parts)
 
 
+#: What operations are numbered by, and how their further attempts are called.
+_NUMBERS = re.compile(r"(?:[cs]?\d+|x[0-9a-f]{8})(?:\.\d+)*|.*~\d+", re.DOTALL)
+
+
+def is_number(id: str) -> bool:
+    """Tell whether an operation might be called so without its author's doing."""
+    return _NUMBERS.fullmatch(id) is not None
+
+
 def settle(
     commands: dict[str, Command], outcomes: Keyed, bound: dict[int, Command]
 ) -> list[tuple[Command, Event]]:
@@ -148,11 +158,8 @@ def settle(
         What agrees, for the report of what does not.
     """
     agreed = []
-    for key in list(commands):
-        event = outcomes.get(key)
-        if event is None:
-            continue
-        command = commands[key]
+    for key in [key for key in commands if key in outcomes]:
+        command, event = commands[key], outcomes[key]
         if command.event is not event and not command.fits(event.attributes):
             continue
         del commands[key], outcomes[key]

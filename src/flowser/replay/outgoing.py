@@ -7,7 +7,7 @@ Source:
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowser import decisions
+from flowser import decisions, serializing
 from flowser.decisions import Decision
 from flowser.replay import formats
 from flowser.replay._futures import Future
@@ -61,6 +61,30 @@ class Child(Operation[R]):
         """Take that it has started."""
         self.run_id = run_id
         self._tell()
+
+    def signal(self, name: str, input: Any = None) -> "External":
+        """Send it a signal; the future that is returned may be awaited.
+
+        A child that has not started cannot be reached: await ``started`` first.
+
+        Args:
+            name: Of the signal.
+            input: Any object that the domain's serializer can write; None for none.
+
+        Raises:
+            ExternalFailed: At the await, when it is not open.
+        """
+        return send_signal(self.run, (self.workflow_id, None), name, input)
+
+    def request_cancel(self) -> "External":
+        """Ask it to cancel itself; the future that is returned may be awaited.
+
+        Unlike ``cancel()``, this goes on waiting for what it comes to.
+
+        Raises:
+            ExternalFailed: At the await, when it is not open.
+        """
+        return ask_to_cancel(self.run, (self.workflow_id, None))
 
     def request_end(self) -> None:
         """Ask the child to cancel itself."""
@@ -158,6 +182,23 @@ def signal(
         return checked(request, f"signal {name}")
 
     return External(run, Plan(name, make, _nothing, "abandon"), None, id)
+
+
+def send_signal(
+    run: "State", target: tuple[str, str | None], name: str, input: Any
+) -> External:
+    """Send a signal under the current task's next number."""
+    text = None if input is None else serializing.current().dumps(input)
+    sent = signal(run, run.loop.number(), target, name, text)
+    run.emit(sent)
+    return sent
+
+
+def ask_to_cancel(run: "State", target: tuple[str, str | None]) -> External:
+    """Send a cancel request under the current task's next number."""
+    sent = request_cancel(run, run.loop.number(), *target, quiet=False)
+    run.emit(sent)
+    return sent
 
 
 def _nothing(text: str | None) -> None:

@@ -11,6 +11,7 @@ Source:
 import math
 import zlib
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -58,10 +59,13 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
             if not right or not least <= value <= most:
                 remedy = f"give {least:g} to {most:g}"
                 raise InvalidArgument(f"retry.{name}", f"is {value!r}", remedy)
-        if isinstance(self.non_retryable, str | type):
-            remedy = "give a tuple"
-            problem = f"is {self.non_retryable!r}"
-            raise InvalidArgument("retry.non_retryable", problem, remedy)
+        if isinstance(self.attempts, float):
+            remedy = "give a whole number, or None for no limit"
+            raise InvalidArgument("retry.attempts", f"is {self.attempts!r}", remedy)
+        given: Any = self.non_retryable
+        if not (isinstance(given, tuple | list) and all(map(_names, given))):
+            remedy = "give a tuple of exception classes, or of their names"
+            raise InvalidArgument("retry.non_retryable", f"is {given!r}", remedy)
 
     def pause(self, attempt: int, error: OperationFailed, seed: str) -> float | None:
         """Say how long to wait after an attempt that failed.
@@ -91,6 +95,12 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         except OverflowError:
             grown = math.inf
         return min(grown, _seconds(self.maximum))
+
+
+def _names(kind: object) -> bool:
+    return isinstance(kind, str) or (
+        isinstance(kind, type) and issubclass(kind, BaseException)
+    )
 
 
 def spread(jitter: float, seed: str) -> float:

@@ -71,6 +71,8 @@ _MORE: Any = _More()
 class Run(State):
     """A run, as whoever decides drives it; what it has is in :class:`State`."""
 
+    __slots__ = ("_broken", "_context", "_cutter", "_sent")
+
     def __init__(
         self, workflow_id: str, run_id: str, program: Program, *, budget: int = BUDGET
     ) -> None:
@@ -132,9 +134,12 @@ class Run(State):
                 done.
         """
         with self._driven():
-            close = self.closing()
+            close, context = self.closing(), self._new_context()
             chosen = sending.choose(
-                self.out.values(), self.opens, closing=close is not None
+                self.out.values(),
+                self.opens,
+                closing=close is not None,
+                context=context,
             )
             rest = chosen.rest or (rest and close is None)
             self._sent = {command.key: command for command in chosen.commands}
@@ -144,9 +149,15 @@ class Run(State):
             if rest:
                 sent.append(sending.more(self.history_length))
             elif close is not None:
+                self.loop.tell_unretrieved()
                 self._sent[close.key] = close
                 sent.append(close.made)
-            return Answer(tuple(sent), self._new_context(), not rest and bool(close))
+            return Answer(tuple(sent), context, not rest and bool(close))
+
+    @property
+    def full(self) -> bool:
+        """Whether the decision takes no more results of steps: the next one does."""
+        return sending.is_full(self.out.values())
 
     def finish_step(
         self, step: steps.Step, value: str | None, failure: str | None = None
@@ -160,6 +171,7 @@ class Run(State):
 
         Raises:
             InvalidArgument: When that is too long for a marker; the step goes on.
+            SerializationError: When it is not what the step is to return; likewise.
         """
         step.check(value, failure)
         with self._driven():
@@ -250,7 +262,7 @@ class Run(State):
         loop.now = max(loop.now, turn.at)
         self.replaying = replaying
         self._judging = replaying and not turn.more
-        self.history_length = turn.started
+        self.history_length, self.attempt = turn.started, turn.attempt
         self._outcomes = turn.outcomes
         self._apply(turn.inputs)
         for marker in turn.steps:

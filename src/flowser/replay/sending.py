@@ -7,6 +7,8 @@ same:
   whose id begins with ``more-``, brings on the next decision, which sends the rest.
 - At most 1,000 activities, timers and children of a run are open: what would be more
   waits until one of them ends, which brings on a decision by itself.
+- What steps came to is sent first: what the code does after a step is, in a replay,
+  done after its marker. A decision takes no more of them than have room.
 - Beside a decision that closes the run, SWF takes no new activities, timers and Lambda
   functions. They are not sent: nobody would see how they end.
 
@@ -15,7 +17,7 @@ Source:
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,15 +25,22 @@ from flowser.decisions import Decision, StartTimer, wrapped
 from flowser.limits import MAX_REQUEST_BYTES
 from flowser.replay.commands import Command
 from flowser.replay.matching import MORE, in_order
+from flowser.replay.steps import MARKER as STEP
 
 #: Decisions in one response.
 MOST = 100
 
+#: Results of steps in one response, and their bytes, after which it takes no more; the
+#: longest marker is of less than 400 KB.
+STEPS, _STEP_BYTES = 50, 400_000
+
 #: How much of a run may be open at a time, by kind (section 8.1).
 OPEN: dict[str, int] = {"activity": 1_000, "timer": 1_000, "child": 1_000}
 
-#: What a response has besides decisions: tokens, the execution context, a task list.
-_FRAME = 40_000
+#: What a response has besides decisions and context: a token, a task list, names.
+_FRAME = 8_000
+
+_HIGH = bytes(range(128, 256))
 
 _encode = msgspec.json.Encoder().encode
 
@@ -49,7 +58,11 @@ class Chosen(NamedTuple):
 
 
 def choose(
-    commands: Iterable[Command], opened: Mapping[str, int], *, closing: bool
+    commands: Iterable[Command],
+    opened: Mapping[str, int],
+    *,
+    closing: bool,
+    context: str | None = None,
 ) -> Chosen:
     """Choose what is sent now.
 
@@ -57,10 +70,11 @@ def choose(
         commands: What is due, each with its decision.
         opened: How much is open, by kind.
         closing: Whether the run is to be closed.
+        context: The execution context that goes with them.
     """
     chosen: list[Command] = []
     free = {kind: most - opened.get(kind, 0) for kind, most in OPEN.items()}
-    room = MAX_REQUEST_BYTES - _FRAME
+    room = MAX_REQUEST_BYTES - _FRAME - _bytes(context)
     for command in ordered(commands):
         if closing and command.opening:
             continue
@@ -76,24 +90,49 @@ def choose(
 
 
 def ordered(commands: Iterable[Command]) -> list[Command]:
-    """Put decisions that cancel something before all others, in order of numbers.
+    """Put what steps came to first, and what cancels something next.
 
-    They are asked for in an order that anyio's scopes have from addresses.
+    Cancels go in order of numbers: they are asked for in an order that anyio's scopes
+    have from addresses.
     """
     return sorted(commands, key=_place)
 
 
-def _place(command: Command) -> tuple[bool, tuple[tuple[bool, int, str], ...]]:
-    if not command.undoing:
-        return True, ()
-    return False, in_order(command.key.partition(":")[2])
+def _place(command: Command) -> tuple[int, tuple[tuple[bool, int, str], ...]]:
+    if command.undoing:
+        return 1, in_order(command.key.partition(":")[2])
+    return (0 if _is_step(command) else 2), ()
+
+
+def _is_step(command: Command) -> bool:
+    return command.kind == "marker" and command.name == STEP
+
+
+def is_full(commands: Iterable[Command]) -> bool:
+    """Tell whether no more results of steps have room in a decision.
+
+    Args:
+        commands: What is due.
+    """
+    sizes = [_size(command) for command in commands if _is_step(command)]
+    return len(sizes) >= STEPS or sum(sizes) >= _STEP_BYTES
 
 
 def _size(command: Command) -> int:
     """Say how many bytes a decision has on the wire, with a comma."""
-    return (
-        0 if command.decision is None else len(_encode(wrapped(command.decision))) + 1
-    )
+    return 0 if command.decision is None else _bytes(wrapped(command.decision)) + 1
+
+
+def _bytes(value: Any) -> int:
+    """Say how many bytes something has as JSON, where all but ASCII is escaped.
+
+    boto does so: a character that is not in ASCII has six bytes there, or twelve.
+    """
+    text: bytes = _encode(value)
+    if text.isascii():
+        return len(text)
+    plain = len(text.translate(None, _HIGH))
+    return plain + 6 * (len(text.decode().encode("utf-16-le")) // 2 - plain)
 
 
 def more(started: int) -> Decision:

@@ -37,15 +37,29 @@ class Place(NamedTuple):
 
 
 def here(task: Task | None) -> Place | None:
-    """Say where workflow code makes the call that led here; None when none does."""
+    """Say where workflow code makes the call that led here; None when none does.
+
+    A task that is nothing but an activity is where the one waits that created it.
+    """
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - who calls
     while frame is not None:
         if not _is_ours(frame):
             path = "" if task is None else task.path
             return Place(frame.f_code, frame.f_lineno, path)
         if frame.f_code.co_name == "drain":
-            return None
+            break
         frame = frame.f_back
+    return None if task is None else _creator(task)
+
+
+def _creator(task: Task) -> Place | None:
+    """Say where the task waits that created another one."""
+    loop: Any = task.get_loop()
+    path = task.path.rpartition(".")[0]
+    for other in loop.tasks:
+        if other is not task and other.path == path:
+            found = [p for p, ours in places_of(other.get_coro()) if not ours]
+            return found[-1]._replace(task=task.path) if found else None
     return None
 
 

@@ -8,6 +8,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
+from weakref import WeakValueDictionary
 
 from flowser.decisions import Decision
 from flowser.events import Event, WorkflowExecutionStarted
@@ -18,7 +19,7 @@ from flowser.replay._loop import BUDGET, Loop
 from flowser.replay.commands import Command
 from flowser.replay.holding import Holding, for_now
 from flowser.replay.matching import REFUSALS
-from flowser.replay.operations import Plan
+from flowser.replay.operations import Operation, Plan
 from flowser.replay.stacks import here
 from flowser.replay.steps import Step
 from flowser.replay.timers import Timer
@@ -59,7 +60,9 @@ class State:
         main: Its main task; None before it has begun.
         started: How it was started; None before.
         replaying: Whether what runs was decided before.
+        tracing: Whether to note where its code asks for things, also for new ones.
         history_length: The number of events that the current decision sees.
+        attempt: How often the current decision was begun.
         cancel_requested: Whether somebody asked it to cancel itself.
         status: What the author wants to be seen from outside, as JSON.
         bound: What is known to SWF, by the number of an event.
@@ -69,6 +72,36 @@ class State:
         signals: Signals that nobody listens for yet, by name.
         locals: What the authors' verbs keep for this run.
     """
+
+    # A dict of so many would share its keys with no other, and take 1 KiB more.
+    __slots__ = (
+        "_claimed",
+        "_close",
+        "_crash",
+        "_holding",
+        "_judging",
+        "_listeners",
+        "_outcomes",
+        "attempt",
+        "bound",
+        "cancel_requested",
+        "history_length",
+        "locals",
+        "loop",
+        "main",
+        "opens",
+        "out",
+        "program",
+        "replaying",
+        "run_id",
+        "signals",
+        "started",
+        "started_at",
+        "status",
+        "steps",
+        "tracing",
+        "workflow_id",
+    )
 
     def __init__(
         self, workflow_id: str, run_id: str, program: Program, *, budget: int = BUDGET
@@ -92,7 +125,9 @@ class State:
         self.started: WorkflowExecutionStarted | None = None
         self.started_at = 0.0
         self.replaying = True
+        self.tracing = False
         self.history_length = 0
+        self.attempt = 0
         self.cancel_requested = False
         self.status: str | None = None
         self.bound: dict[int, Command] = {}
@@ -103,6 +138,7 @@ class State:
         self.locals: dict[Any, Any] = {}
         self.program = program
         self._listeners: dict[str, Callable[[int, str | None], object]] = {}
+        self._claimed: WeakValueDictionary[str, Operation[Any]] | None = None
         self._outcomes: dict[str, Event] = {}
         self._holding = Holding(self)
         self._close: Decision | None = None
@@ -127,7 +163,7 @@ class State:
         if event is None or not fits or event.type in REFUSALS:
             if command.decision is None:
                 command.decision = command.make()
-            if self._judging and not fits:
+            if self.tracing or (self._judging and not fits):
                 command.where = here(self.loop.current())
         command.event = event if fits else None
         self.out[command.key] = command
@@ -148,7 +184,13 @@ class State:
     def begin(self, kind: type[Any], plan: Plan, arguments: Any) -> Any:
         """Begin an operation, under the current task's next number."""
         operation = kind(self, plan, arguments, self.loop.number())
-        self.emit(operation)
+        if plan.id is None or operation.kind != "activity":
+            self.emit(operation)
+        else:
+            self._check_free(plan.id)
+            self.emit(operation)
+            self._claimed = self._claimed or WeakValueDictionary()
+            self._claimed[plan.id] = operation
         return operation
 
     def start_timer(self, id: str, seconds: float, handle: Handle) -> Timer:
@@ -162,14 +204,14 @@ class State:
         self.emit(timer)
         return timer
 
-    def check_free(self, id: str) -> None:
-        """Refuse an id of the author's that an open activity has.
+    def _check_free(self, id: str) -> None:
+        """Refuse an id of the author's that an activity has, until it is over.
 
         Raises:
             InvalidArgument: With the remedy.
         """
-        known = (*self.out.values(), *self.bound.values())
-        if any(command.key == id for command in known):
+        other = self._claimed.get(id) if self._claimed else None
+        if other is not None and (not other.done() or other.number in self.bound):
             remedy = "await it first, or use another id"
             raise InvalidArgument("id", f"{id!r} is open", remedy)
 
@@ -234,13 +276,18 @@ class State:
 
     def closed(self, event: Event, number: int) -> Any:
         """Find what an event ends; it is not open any more."""
-        command = self.known(event, number)
-        self.forget(number)
+        command = self.bound.pop(number, None)
+        if command is None:
+            command = self.known(event, number)  # which says what is wrong
+        self._over(command)
         return command
 
     def forget(self, number: int) -> None:
-        """Have it ended: there is nothing left to be cancelled."""
-        command: Any = self.bound.pop(number)
+        """Have it ended."""
+        self._over(self.bound.pop(number))
+
+    def _over(self, command: Any) -> None:
+        """Count it no more; there is nothing left to be cancelled."""
         self.opens[command.kind] -= 1
         if command.undo is not None:
             self.out.pop(command.undo, None)

@@ -90,17 +90,35 @@ class Step(Future[Any]):
             self.set_exception(error)
 
     def check(self, value: str | None, failure: str | None) -> None:
-        """Refuse what is too long for a marker, before anything has changed.
+        """Refuse what cannot be recorded, or not be read, before anything has changed.
 
         Raises:
-            InvalidArgument: Naming the limit.
+            InvalidArgument: When it is too long for a marker; naming the limit.
+            SerializationError: When it is not what the step is to return.
         """
         self._marker(value, failure).make()
+        if failure is None:
+            self.loads(value)
 
     def _marker(self, value: str | None, failure: str | None) -> Marker:
         told = {"value": formats.raw(value), "failure": formats.raw(failure)}
         details = formats.note(self.id, kind="step", name=self.name, **told)
-        return Marker(self.key, MARKER, details)
+        return _Done(self.key, MARKER, details, self.words)
+
+
+class _Done(Marker):
+    """The note of what a step came to, which a report calls by the step's name."""
+
+    __slots__ = ("_words",)
+
+    def __init__(self, key: str, marker: str, details: str, words: str) -> None:
+        super().__init__(key, marker, details)
+        self._words = words
+
+    @property
+    def words(self) -> str:
+        """What the step is, in a few words."""
+        return self._words
 
 
 def replayed(run: "State", event: Event) -> None:

@@ -21,6 +21,10 @@ Source:
 
 from flowser.exceptions import Error
 
+#: Remedies for what cannot be replayed; the lint of `flow` gives the same.
+ACTIVITY = "make it an activity"
+TASKS = "pass it tasks, or what .start() gives"
+
 
 class NotReplayable(Error, RuntimeError):
     """Workflow code asked for something that would not be the same again.
@@ -30,7 +34,7 @@ class NotReplayable(Error, RuntimeError):
         remedy: What to do instead.
     """
 
-    def __init__(self, what: str, remedy: str = "make it an activity") -> None:
+    def __init__(self, what: str, remedy: str = ACTIVITY) -> None:
         super().__init__(what, remedy)
         self.what = what
         self.remedy = remedy

@@ -16,7 +16,7 @@ Source:
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 from flowser.events import Event, UnrecognizedEvent
 from flowser.exceptions import BrokenHistory
@@ -31,6 +31,7 @@ _CLOSING = frozenset(name for name in CLOSED_BY if not name.endswith("Failed")) 
 }
 
 _MORE = frozenset({"TimerStarted", "StartTimerFailed"})
+_MORE_KEY = f"timer:{MORE}"
 
 #: What an event is to a turn; events that are nothing to it are not in the table.
 _INPUT, _OUTCOME, _STARTED, _COMPLETED = 1, 2, 4, 8
@@ -57,10 +58,12 @@ class Turn:
         more: The event of the timer that brought on the next decision; 0 for none.
         context: The execution context that it left; None when it left it alone.
         ran: Whether it was decided here.
+        attempt: How often it was begun: decisions may time out.
     """
 
     __slots__ = (
         "at",
+        "attempt",
         "context",
         "first",
         "inputs",
@@ -82,10 +85,12 @@ class Turn:
         self.more = 0
         self.context: str | None = None
         self.ran = False
+        self.attempt = 0
         self.restart(event)
 
     def restart(self, event: Event) -> None:
         """Take another start: the one before timed out."""
+        self.attempt += 1
         self.started = event.id
         self.at = round(event.time_stamp.timestamp(), 3)
 
@@ -178,11 +183,12 @@ class Cutter:
         self.turn.context = attributes.execution_context
 
     def _outcome(self, event: Event) -> None:
-        turn, attributes = self.turn, cast("Any", event.attributes)
+        turn = self.turn
+        attributes: Any = event.attributes
         key = KEYS[event.type](attributes)
         if key is None or turn is None:
             return
-        if event.type in _MORE and key.startswith(f"timer:{MORE}"):
+        if event.type in _MORE and key.startswith(_MORE_KEY):
             turn.more = event.id
             return
         if event.type == "MarkerRecorded" and attributes.marker_name == STEP:

@@ -56,6 +56,7 @@ _LAST_CHANCE = 0.5
 _QUIET = (
     "asyncio_",
     "AnyIO worker thread",
+    "flowser decider",
     "flowser watchdog",
     "pytest_timeout",
     "waitpid-",
@@ -196,6 +197,7 @@ class Clock:
                 break
             if found := self._wait(_LOOK):
                 return found
+            self._elsewhere.look()
         return self._wait(self._still if self._strangers() else 0)
 
     def _settled(self) -> bool:
@@ -267,7 +269,7 @@ class _Elsewhere:
 
     def __init__(self, loop: Any) -> None:
         self._loop = loop
-        self._calls = 0
+        self._calls: dict[Any, Any] = {}  # functions, by the futures of their results
         self._children: set[Any] = set()
         self._names = ("run_in_executor", "subprocess_exec", "subprocess_shell")
         self._run, *spawn = (getattr(loop, name) for name in self._names)
@@ -281,12 +283,19 @@ class _Elsewhere:
 
     def _in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
         future = self._run(executor, func, *args)
-        self._calls += 1
+        self._calls[future] = func
         future.add_done_callback(self._back)
         return future
 
-    def _back(self, _: object) -> None:
-        self._calls -= 1
+    def _back(self, future: object) -> None:
+        self._calls.pop(future, None)
+
+    def look(self) -> None:
+        """Let workflow code be ended that blocks: its timer stands, as all others."""
+        for func in tuple(self._calls.values()):
+            look = getattr(func, "look", None)
+            if look is not None:
+                look()
 
     def _spawning(self, spawn: Any) -> Any:
         async def spawned(*args: Any, **kwargs: Any) -> Any:

@@ -1,7 +1,16 @@
-"""Histories in files, as ``aws swf get-workflow-execution-history`` prints them.
+r"""Histories in files, as ``aws swf get-workflow-execution-history`` prints them.
 
 Written are time stamps as numbers, as they go over the wire and as version 1 of the AWS
-CLI prints them; read is also version 2's ISO 8601.
+CLI prints them; read is also version 2's ISO 8601. A history does not say whose it is;
+so there is one more member, ``execution``, with both ids, on which ``flow.random()``
+and ``flow.info()`` depend. A file without it is as good to workflows that ask for
+neither.
+
+From production, with the AWS CLI, where ``jq`` adds the ids::
+
+    aws swf get-workflow-execution-history --domain shop --output json \
+        --execution workflowId=o-7,runId=22K... \
+      | jq '.execution = {workflowId: "o-7", runId: "22K..."}' > o-7.json
 
 Source:
     swf-semantics.md sections 1.1 and 4.
@@ -12,14 +21,23 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from flowser import events
+from flowser import events, shapes
 from flowser.events import Event
 from flowser.exceptions import InvalidArgument
 from flowser.executions import WorkflowExecution
+
+#: A history: a file, the answers of a plain client, or events in a list.
+History = (
+    str
+    | PathLike[str]
+    | Mapping[str, Any]
+    | Iterable[Event]
+    | Iterable[Mapping[str, Any]]
+)
 
 #: What a history can be saved from.
 Source = (
@@ -33,6 +51,20 @@ _SAVE = (
     "save it anew by save_history(), or by `aws swf get-workflow-execution-history "
     "--output json`"
 )
+
+
+class Saved(NamedTuple):
+    """A history, and whose it is.
+
+    Attributes:
+        name: What it is called in errors: its path.
+        events: Event 1 first.
+        execution: Whose it is; None when that was not saved.
+    """
+
+    name: str
+    events: list[Event]
+    execution: shapes.WorkflowExecution | None
 
 
 async def save_history(source: Source, path: str | PathLike[str]) -> None:
@@ -51,11 +83,13 @@ async def save_history(source: Source, path: str | PathLike[str]) -> None:
         InvalidArgument: When the events are not a whole history.
         OSError: When the file cannot be written.
     """
+    execution = None
     if isinstance(source, WorkflowExecution):
-        source = source.history()
+        execution = await source.ids()
+        source = WorkflowExecution(execution, source.caller).history()
     if isinstance(source, AsyncIterable):
         source = [event async for event in source]
-    _write(Path(path), [_plain(event) for event in source])
+    _write(Path(path), [plain(event) for event in source], execution)
 
 
 def load_history(path: str | PathLike[str]) -> list[Event]:
@@ -71,24 +105,68 @@ def load_history(path: str | PathLike[str]) -> list[Event]:
     Raises:
         InvalidArgument: When that is no history; names the file, and says what to do.
     """
-    name = str(path)
-    found = _content(name)
-    if isinstance(found, dict):
+    return read(path).events
+
+
+def read(history: History) -> Saved:
+    """Read a history, and whose it is.
+
+    Args:
+        history: A file; what a plain client answered, as one page or as a list of all
+            of them; or a list of events.
+
+    Raises:
+        InvalidArgument: When that is no history; says what to do.
+    """
+    if isinstance(history, str | PathLike):
+        return _saved(str(history), _content(str(history)))
+    if isinstance(history, AsyncIterable):
+        remedy = "give [event async for event in it]"
+        raise InvalidArgument("history", "is to be awaited", remedy)
+    whole = isinstance(history, Mapping) or not isinstance(history, Iterable)
+    return _saved("history", history if whole else list(history))
+
+
+def _saved(name: str, found: Any) -> Saved:
+    pages = found if isinstance(found, list) and _is_page(found[:1]) else [found]
+    last, execution = pages[-1], None
+    if isinstance(last, Mapping):
         for token in ("nextToken", "nextPageToken"):
-            if found.get(token):
+            if last.get(token):
                 remedy = "save it anew without --max-items and --no-paginate"
                 raise InvalidArgument(name, f"ends with a {token}", remedy)
-        found = found.get("events")
-    if not isinstance(found, list) or not found:
-        raise InvalidArgument(name, "has no events", _SAVE)
+        execution = _execution(name, pages[0].get("execution"))
+    found = [event for page in pages for event in _listed(name, page)]
     read = [_event(name, number, raw) for number, raw in enumerate(found, 1)]
     if read[0].id > read[-1].id:
         read.reverse()  # as --reverse-order prints
     _check_order(name, [event.id for event in read])
-    return read
+    return Saved(name, read, execution)
 
 
-def _plain(event: Event | Mapping[str, Any]) -> dict[str, Any]:
+def _is_page(first: list[Any]) -> bool:
+    return any(isinstance(each, Mapping) and "events" in each for each in first)
+
+
+def _listed(name: str, page: Any) -> list[Any]:
+    found = page.get("events") if isinstance(page, Mapping) else page
+    if not isinstance(found, list) or not found:
+        raise InvalidArgument(name, "has no events", _SAVE)
+    return found
+
+
+def _execution(name: str, found: Any) -> shapes.WorkflowExecution | None:
+    if found is None:
+        return None
+    try:
+        return msgspec.convert(found, shapes.WorkflowExecution)
+    except msgspec.ValidationError as error:
+        problem = f"has an execution that is none: {error}"
+        remedy = 'write {"workflowId": "...", "runId": "..."}'
+        raise InvalidArgument(name, problem, remedy) from error
+
+
+def plain(event: Event | Mapping[str, Any]) -> dict[str, Any]:
     """Give an event as it goes over the wire."""
     if isinstance(event, Mapping):
         return dict(event)
@@ -100,13 +178,20 @@ def _plain(event: Event | Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, plain: list[dict[str, Any]]) -> None:
+def _write(
+    path: Path,
+    plain: list[dict[str, Any]],
+    execution: shapes.WorkflowExecution | None,
+) -> None:
     if plain and plain[0].get("eventId") != 1:
         plain.reverse()  # a history with the newest event first
     _check_order("source", [event.get("eventId") for event in plain])
     if not plain:
         raise InvalidArgument("source", "has no events", "give those of an execution")
-    text = json.dumps({"events": plain}, indent=4, ensure_ascii=False, default=_stamp)
+    whole: dict[str, Any] = {"events": plain}
+    if execution is not None:
+        whole = {"execution": msgspec.to_builtins(execution)} | whole
+    text = json.dumps(whole, indent=4, ensure_ascii=False, default=_stamp)
     path.write_text(f"{text}\n", "utf-8")
 
 
@@ -127,11 +212,13 @@ def _content(name: str) -> Any:
 
 
 def _event(name: str, number: int, raw: Any) -> Event:
+    if isinstance(raw, Event):
+        return raw
     where = f"{name} (event {number} of the file)"
-    if not isinstance(raw, dict):
+    if not isinstance(raw, Mapping):
         raise InvalidArgument(where, "is no JSON object", _SAVE)
     try:
-        event = events.event(raw)
+        event = events.event(dict(raw))
     except (msgspec.ValidationError, TypeError) as error:
         raise InvalidArgument(where, f"is no event: {error}", _SAVE) from error
     if event.time_stamp.tzinfo is None:

@@ -147,6 +147,13 @@ class Repeats:
         known = self._recall(question.key)
         if not question.polls and self._time() <= known.at + _EQUAL:
             return await question.ask()  # nobody waits who does not let time go on
+        try:
+            return await self._told_now(question, known)
+        except BaseException:
+            known.heard = -1  # it was told nothing: what there was is news again
+            raise
+
+    async def _told_now(self, question: Question, known: _Known) -> Answer:
         times = known.times  # of those that were answered before this one was asked
         answer = known.answer if times >= _TIMES else None
         if answer is None or await self._promising(question, known):
@@ -191,6 +198,13 @@ class Repeats:
         self._rounds = 0
         for held in self._held:
             held.wake()
+
+    def release(self) -> None:
+        """Let the polls that wait for news come back without."""
+        for held in self._held:
+            if held.polls:
+                held.over = True
+                held.wake()
 
     # -- as a follower of the clock --
 

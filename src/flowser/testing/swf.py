@@ -18,9 +18,15 @@ from flowser.local.engine import facts
 from flowser.local.engine.quotas import Quotas
 from flowser.local.service import Service
 from flowser.local.storage import Store
+from flowser.testing.checks import (
+    DifferentDecision,
+    checked_replays,
+    unchecked_replays,
+)
 from flowser.testing.clock import Clock, virtual_time
 from flowser.testing.faults import Faults
 from flowser.testing.network import ENDPOINT_URL, Network, session_class
+from flowser.testing.running import Running
 
 
 class UnusedFaults(Error, AssertionError):
@@ -56,25 +62,34 @@ class _Memory(Store):
         return max(super().last_at, self.least)
 
 
-class LocalSwf:
+class LocalSwf(Running):
     """A local SWF in this process, and time that goes on only while nothing happens.
 
     ::
 
         async with LocalSwf() as swf:
+            assert await swf.run(order, "o-1", amount=Decimal(3)) == "expired"
+
+            charging = swf.replace(charge).returns("r-1")
+            run = await swf.start(order, "o-2", amount=Decimal(3))
+            await swf.skip(hours=1)
+            await run.signal("approve", Approval("ann"))
+            assert await run.result() == "shipped"
+            assert charging.count == 1
+
+    With pytest, it is the fixture ``swf``. Coroutine workflows are run with nothing
+    more to write; domains and workers of your own are on ``swf.conn``::
+
             photos = Photos(swf.conn)
             await photos.register()
             async with flowser.Worker(photos):
                 handle = await photos.start(Album, {"id": "a-1"})
-                await swf.skip(days=30)
-                assert await handle.result() == "printed"
 
-    With pytest, it is the fixture ``swf``. While it lasts, ``asyncio.sleep`` and all
-    other timers of the event loop are on its time, which jumps from one to the next
-    when nothing else can happen; see :mod:`flowser.testing.clock` for what it waits
-    for. A poll that came back empty five times may be held for longer than a minute,
-    and another question that got one answer five times for a while, so that a month in
-    which nothing happens takes no time.
+    While it lasts, ``asyncio.sleep`` and all other timers of the event loop are on its
+    time, which jumps from one to the next when nothing else can happen; see
+    :mod:`flowser.testing.clock` for what it waits for. A poll that came back empty five
+    times may be held for longer than a minute, and another question that got one answer
+    five times for a while, so that a month in which nothing happens takes no time.
 
     Attributes:
         conn: A connection, for domains.
@@ -93,6 +108,8 @@ class LocalSwf:
         quotas: Quotas | None = None,
         throttle: bool = False,
         functions: Mapping[str, Callable[..., Any]] | None = None,
+        check_replays: bool = True,
+        worker: Mapping[str, Any] | None = None,
     ) -> None:
         """Begin nothing yet.
 
@@ -105,6 +122,11 @@ class LocalSwf:
             quotas: SWF's own, if None.
             throttle: Whether to throttle as AWS does.
             functions: Lambda functions, by name.
+            check_replays: Whether every decision of a coroutine workflow is made again,
+                twice, by a replay from nothing, and must be the same; see
+                :func:`checked_replays`.
+            worker: Options of the :class:`flowser.Worker` that serves :meth:`run` and
+                :meth:`start`: ``lifespan``, or ``watchdog=None`` for a debugger.
         """
         self._clock_options: dict[str, Any] = {"autojump": autojump, "still": still}
         self._options: dict[str, Any] = {
@@ -113,9 +135,11 @@ class LocalSwf:
             "throttle": throttle,
             "functions": functions,
         }
+        self._checked = check_replays
         self.region_name = region_name
         self._network = Network(self._time, (quotas or Quotas()).poll)
         self.faults: Faults = self._network.faults
+        super().__init__(worker or {})
         self._entered = False
 
     def __repr__(self) -> str:
@@ -126,11 +150,14 @@ class LocalSwf:
 
         Raises:
             ConfigurationError: When that loop has no place for a virtual clock.
+            InvalidArgument: When *worker* has a wrong option.
         """
         if self._entered:
             raise RuntimeError("a LocalSwf lasts for one block: make another")
         self._entered = True
         async with AsyncExitStack() as stack:
+            checks = checked_replays() if self._checked else unchecked_replays()
+            stack.enter_context(checks)
             self._clock: Clock = stack.enter_context(
                 virtual_time(**self._clock_options)
             )
@@ -142,6 +169,9 @@ class LocalSwf:
             await self._start()
             stack.push_async_callback(self._stop)
             self.conn = await stack.enter_async_context(self.connect())
+            own = await stack.enter_async_context(self.connect())
+            own.release_polls = self._release_polls
+            await stack.enter_async_context(self._running(own))
             self._stack = stack.pop_all()
         return self
 
@@ -154,13 +184,32 @@ class LocalSwf:
         """End, and forget everything; time goes on as it does.
 
         Raises:
+            DifferentDecision: When a decision that was made again was another one.
             UnusedFaults: When something that was to go wrong did not.
+            UnusedStandIn: When one was named for what nobody called.
+            Error: Why a workflow could not go on, if nobody has heard of it yet.
         """
-        await self._stack.aclose()
-        if error is None and self.faults.pending:
+        try:
+            await self._stack.aclose()
+        except DifferentDecision as found:
+            if error is None:
+                raise
+            error.add_note(str(found))
+        if error is None:
+            self._check()
+
+    def _check(self) -> None:
+        """Raise what the test has not seen."""
+        self._check_runs()
+        if self.faults.pending:
             named = ", ".join(map(repr, self.faults.pending))
             words = f"these faults did not happen: {named}"
             raise UnusedFaults(f"{words}; swf.faults.clear() drops them")
+
+    def forgive(self) -> None:
+        """Let the end raise nothing of what did not happen: the test failed already."""
+        self.faults.clear()
+        self._forgive_runs()
 
     async def _start(self) -> None:
         self._service = Service(self._store, **self._options)
@@ -170,6 +219,10 @@ class LocalSwf:
     async def _stop(self) -> None:
         await self._network.cut()
         await self._service.__aexit__(None, None, None)
+
+    def _release_polls(self) -> None:
+        self._service.release()
+        self._network.repeats.release()
 
     def _time(self) -> float:
         return self._clock.time()

@@ -48,7 +48,7 @@ class Blocking(Trouble):
     def __str__(self) -> str:
         words = (
             f"workflow code has run for {self.seconds:.1f} s without waiting: make "
-            "what blocks an activity, or allow for more by Worker(watchdog=...)"
+            "what blocks an activity, or allow for more by watchdog=..."
         )
         return f"{words}\n{self.stacks}"
 
@@ -66,6 +66,7 @@ class Job:
         began: When a thread took it, by the monotonic clock; None before.
         interrupted: Whether its thread was told to end.
         over: Whether the thread has let go of it.
+        look: Looks whether it takes too long; for loops whose time stands meanwhile.
     """
 
     def __init__(self, run: Run, call: Callable[[], Any]) -> None:
@@ -78,6 +79,7 @@ class Job:
         self.run = run
         self.future: concurrent.futures.Future[Any] = concurrent.futures.Future()
         self.interrupted = False
+        self.look: Callable[[], object] | None = None
         self.began: float | None = None
         self._call = call
         self._thread: int | None = None
@@ -149,7 +151,7 @@ class Executor(concurrent.futures.Executor):
         self._most = most
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._idle = threading.Semaphore(0)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a garbage collector may come, and shut it down
         self._threads = 0
 
     def submit(  # type: ignore[override]
@@ -205,14 +207,17 @@ class Threads:
         patience: Seconds that a job may take; None for any time.
     """
 
-    def __init__(self, patience: float | None) -> None:
+    def __init__(
+        self, patience: float | None, executor: Executor | None = None
+    ) -> None:
         """Do nothing yet.
 
         Args:
             patience: Seconds that a job may take; None for any time.
+            executor: Whose threads do them; one of their own, if None.
         """
         self.patience = patience
-        self._executor = Executor()
+        self._executor = Executor() if executor is None else executor
         self._ending: set[asyncio.Future[Any]] = set()
 
     def start(self, job: Job) -> "asyncio.Future[Any]":
@@ -225,6 +230,7 @@ class Threads:
         if self.patience is not None and math.isfinite(self.patience):
             look = _Look(job, self.patience, self._executor.replace)
             future.add_done_callback(look.end)
+            job.look = look.look
         return future
 
     def finish(self, job: Job) -> None:
@@ -238,10 +244,14 @@ class Threads:
         if not future.cancelled():
             future.exception()  # of which nobody wants to know
 
-    async def close(self, seconds: float) -> None:
-        """Wait for jobs that finish, at most so many seconds; let the threads go."""
+    async def finished(self, seconds: float) -> None:
+        """Wait for the jobs that nobody waits for, at most so many seconds."""
         if self._ending:
             await asyncio.wait(tuple(self._ending), timeout=seconds)
+
+    async def close(self, seconds: float) -> None:
+        """Wait for jobs that finish, at most so many seconds; let the threads go."""
+        await self.finished(seconds)
         self._executor.shutdown()
 
 
@@ -255,17 +265,20 @@ class _Look:
         self._patience = patience
         self._replace = replace
         self._loop = asyncio.get_running_loop()
-        self._timer = self._loop.call_later(patience, self._look)
+        self._timer = self._loop.call_later(patience, self.look)
 
-    def end(self, _: object) -> None:
-        """Look no more."""
+    def end(self, future: "asyncio.Future[Any]") -> None:
+        """Look no more; but what nobody waits for any more may still block."""
+        if not future.cancelled():
+            self._timer.cancel()
+
+    def look(self) -> None:
+        """Interrupt it if it is time; else look again then."""
         self._timer.cancel()
-
-    def _look(self) -> None:
         began = self._job.began
         took = 0.0 if began is None else time.monotonic() - began
         if took >= self._patience:
             if self._job.interrupt(took):
                 self._replace()
         else:  # it waited for a thread, or the loop's clock is another
-            self._timer = self._loop.call_later(self._patience - took, self._look)
+            self._timer = self._loop.call_later(self._patience - took, self.look)

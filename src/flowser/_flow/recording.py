@@ -1,8 +1,8 @@
 """Log records of workflow code, whatever logger and handlers there are.
 
-Strategy: a factory of records, for as long as a worker works. What is logged while a
-run is replayed was logged before: such a record gets a level that no handler takes.
-All others that workflow code makes carry the ids of their run.
+Strategy: a factory of records, for as long as a worker works, or a run is looked at.
+What is logged while a run is replayed was logged before: such a record gets a level
+that no handler takes. All others that workflow code makes carry the ids of their run.
 
 Source:
     issue 4 section 1 (logging); dx.md section 1.1 (logging).
@@ -10,6 +10,7 @@ Source:
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,22 +23,44 @@ Factory = Callable[..., logging.LogRecord]
 _NOBODY = -1
 
 _users = 0
+_lock = threading.Lock()
+
+
+class _Here(threading.local):
+    """What is so in this thread only."""
+
+    silent = False
+
+
+_here = _Here()
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Drop what workflow code logs in a block: nobody decides by what it does there."""
+    _here.silent = True
+    try:
+        yield
+    finally:
+        _here.silent = False
 
 
 @contextmanager
 def recorded() -> Iterator[None]:
     """Take care of the records of workflow code in a block."""
     global _users  # noqa: PLW0603 - there is one factory in a process
-    if not _users:
-        logging.setLogRecordFactory(_Recording(logging.getLogRecordFactory()))
-    _users += 1
+    with _lock:
+        if not _users:
+            logging.setLogRecordFactory(_Recording(logging.getLogRecordFactory()))
+        _users += 1
     try:
         yield
     finally:
-        _users -= 1
-        factory = logging.getLogRecordFactory()
-        if not _users and isinstance(factory, _Recording):
-            logging.setLogRecordFactory(factory.base)
+        with _lock:
+            _users -= 1
+            factory = logging.getLogRecordFactory()
+            if not _users and isinstance(factory, _Recording):
+                logging.setLogRecordFactory(factory.base)
 
 
 class _Recording:
@@ -51,7 +74,7 @@ class _Recording:
         run = current()
         if run is None:
             return record
-        if run.replaying:
+        if run.replaying or run.loop.dead or _here.silent:
             record.levelno = _NOBODY
             return record
         fields = {"workflow_id": run.workflow_id, "run_id": run.run_id}
