@@ -16,6 +16,11 @@ from tests.benchmarks import (
     local_simulation,
     local_workflow,
     pages,
+    replay,
+    replay_features,
+    replay_latency,
+    replay_memory,
+    replay_sticky,
     small_call,
 )
 from tests.benchmarks.measuring import CLIENT_CPU, LOOPS, pin
@@ -33,6 +38,11 @@ FIGURES: dict[str, Callable[[Servers], None]] = {
     "local-workflow": local_workflow.main,
     "local-polls": local_polls.main,
     "local-simulation": local_simulation.main,
+    "replay": replay.main,
+    "replay-memory": replay_memory.main,
+    "replay-sticky": replay_sticky.main,
+    "replay-features": replay_features.main,
+    "replay-latency": replay_latency.main,
 }
 
 _PACKAGES = ("aiobotocore", "botocore", "aiohttp", "msgspec", "uvloop")

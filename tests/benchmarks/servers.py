@@ -102,7 +102,9 @@ class Questions:
 
     async def _closed(self, connection: Connection, n: int) -> None:
         self._runs += n
-        await self._local.happened("WorkflowExecutionCompleted", self._runs, timeout=60)
+        await self._local.happened(
+            "WorkflowExecutionCompleted", self._runs, timeout=300
+        )
         connection.reply(b"true")
 
 
