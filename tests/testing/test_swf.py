@@ -192,6 +192,14 @@ async def test_calls_in_flight_lose_their_answers_when_the_server_dies() -> None
                 await domain.poll_activity("printers")
 
 
+async def test_server_that_is_dead_cannot_die() -> None:
+    async with LocalSwf() as swf:
+        async with swf.down():
+            with pytest.raises(RuntimeError, match="down already"):
+                await swf.restart()
+        await swf.restart()
+
+
 async def test_what_falls_due_while_the_server_is_down_happens_then() -> None:
     async with LocalSwf() as swf:
         domain = await printer(swf)

@@ -30,6 +30,8 @@ def for_now(cause: str) -> bool:
 class Holding:
     """What waits to be sent again."""
 
+    __slots__ = ("_closing", "_run", "_timer", "_times", "_waiting")
+
     def __init__(self, run: "State") -> None:
         """Hold nothing."""
         self._run = run

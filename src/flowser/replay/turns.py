@@ -104,6 +104,8 @@ class Cutter:
         completed: Whether the latest turn was answered.
     """
 
+    __slots__ = ("_after", "completed", "last", "turn")
+
     def __init__(self) -> None:
         """Begin before the first event."""
         self.turn: Turn | None = None

@@ -140,7 +140,7 @@ class LocalSwf(Running):
         self._network = Network(self._time, (quotas or Quotas()).poll)
         self.faults: Faults = self._network.faults
         super().__init__(worker or {})
-        self._entered = False
+        self._entered = self._dead = False
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} in {self.region_name}>"
@@ -310,7 +310,13 @@ class LocalSwf(Running):
 
         Calls in flight lose their answers, and others find nobody. Afterwards, it goes
         on with all that it has stored; what fell due meanwhile happens then.
+
+        Raises:
+            RuntimeError: When it is dead already.
         """
+        if self._dead:
+            raise RuntimeError("the server is down already: wait for that block's end")
+        self._dead = True
         await self._stop()
         left, left_at = self._service.now(), self._time()
         try:
@@ -318,6 +324,7 @@ class LocalSwf(Running):
         finally:
             self._store.least = left + round((self._time() - left_at) * 1000)
             await self._start()
+            self._dead = False
 
     async def restart(self) -> None:
         """Let the server die, and start again at once; see :meth:`down`."""

@@ -95,7 +95,11 @@ def looked_up(kind: type[Any], name: str) -> tuple[type[Any] | None, Any]:
 def _written(thing: Any, module: Any, name: str) -> str:
     if getattr(builtins, name, None) is thing:
         return name
-    return f"{home(module)}.{name}" if isinstance(module, str) else name
+    if not isinstance(module, str):
+        return name
+    if module == "pathlib._abc":  # where Python 3.13 has what paths have in common
+        name = name.replace("PathBase", "Path")
+    return f"{home(module)}.{name}"
 
 
 def home(module: str) -> str:

@@ -101,7 +101,7 @@ _TABLE: tuple[tuple[Reason | None, str], ...] = (
         os.path.exists os.path.lexists os.path.isfile os.path.isdir os.path.islink
         os.path.ismount os.path.getsize os.path.getmtime os.path.getatime
         os.path.getctime os.path.realpath os.path.samefile
-        pathlib.Path. pathlib.PathBase.
+        pathlib.Path.
         """,
     ),
     (
