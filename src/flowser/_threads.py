@@ -271,6 +271,7 @@ class _Look:
         """Look no more; but what nobody waits for any more may still block."""
         if not future.cancelled():
             self._timer.cancel()
+            self._job.look = None  # nor does it keep what it was called with
 
     def look(self) -> None:
         """Interrupt it if it is time; else look again then."""
