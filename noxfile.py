@@ -50,7 +50,7 @@ def examples(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print the figures, beside those of a bare aiobotocore loop."""
+    """Print the figures, beside those of peers and floors."""
     session.install(".[test,uvloop]")
     session.run("python", "-m", "tests.benchmarks", *session.posargs)
 

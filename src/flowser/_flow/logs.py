@@ -12,8 +12,9 @@ from flowser._flow.current import current
 class ReplayFilter(logging.Filter):
     """Drops what was logged before, and adds the ids of the run.
 
-    A worker puts one on the handlers of the root logger. Put one on handlers of your
-    own. Records from outside of workflow code pass as they are.
+    A worker sees to that for all handlers while it works. Put one on a handler where
+    workflow code is replayed without, by ``flowser.replay`` itself. Records from
+    outside of workflow code pass as they are.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
