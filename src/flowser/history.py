@@ -5,13 +5,14 @@ Source:
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, Protocol
 
 import msgspec
 
 from flowser.events import Event
-from flowser.exceptions import BrokenHistory, LastPage
+from flowser.exceptions import BrokenHistory, LastPage, ValidationFailed
 
 
 class Page(Protocol):
@@ -30,6 +31,59 @@ class Page(Protocol):
 
 #: Reads the page that a token leads to; the first page has no token.
 Fetch = Callable[[str | None], Awaitable[Page]]
+
+
+async def pages(
+    fetch: Fetch, first: Page | None = None
+) -> AsyncGenerator[list[Event], None]:
+    """Give pages of events; a page may be empty and yet have a successor.
+
+    Args:
+        fetch: Reads a page.
+        first: The first page, when it came with a poll.
+
+    Raises:
+        BrokenHistory: When they lead in a circle.
+    """
+    seen: set[str] = set()
+    page = await fetch(None) if first is None else first
+    first = None
+    while True:
+        yield page.events
+        token = page.next_page_token
+        if not token:
+            return
+        if token in seen:
+            raise BrokenHistory("a page token leads back to itself")
+        seen.add(token)
+        page = await fetch(token)
+
+
+async def oldest_first(fetch: Fetch) -> AsyncGenerator[list[Event], None]:
+    """Give a history page by page, each event once; pages without any are left out.
+
+    When a token is refused, which has its time (semantics 2.3), it is read anew.
+
+    Args:
+        fetch: Reads a page; the oldest event comes first.
+
+    Raises:
+        ValidationFailed: When a token is refused twice without progress.
+        BrokenHistory: When pages lead in a circle.
+    """
+    last = known = 0
+    while True:
+        try:
+            async with aclosing(pages(fetch)) as found:
+                async for page in found:
+                    if new := [event for event in page if event.id > last]:
+                        last = new[-1].id
+                        yield new
+            return
+        except ValidationFailed:
+            if last == known:
+                raise
+            known = last
 
 
 class History:

@@ -11,20 +11,21 @@ Source:
 
 import contextvars
 import inspect
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from typing import Any, TypeVar
 
-from flowser import requests, shapes
+from flowser import requests, results
 from flowser._flow.recording import recorded, silenced
 from flowser._flow.subjects import Shown
 from flowser._hosted import Hosted, shared
 from flowser._threads import Threads
 from flowser.calling import DomainLike
 from flowser.events import Event, WorkflowExecutionStarted
-from flowser.exceptions import BrokenHistory, InvalidArgument, ValidationFailed
+from flowser.exceptions import BrokenHistory, InvalidArgument
 from flowser.executions import WorkflowExecution
+from flowser.history import oldest_first
 from flowser.replay.run import Run
 from flowser.replay.troubles import Trouble
 from flowser.types import Workflow
@@ -93,8 +94,16 @@ async def replica(
         raise InvalidArgument("watchdog", f"is {watchdog!r}", "give seconds, or None")
     ids = await execution.ids()
     threads = Threads(watchdog, shared())
+
+    async def fetch(token: str | None) -> results.History:
+        return await domain.call(
+            requests.GetWorkflowExecutionHistory(
+                domain=domain.name, execution=ids, next_page_token=token
+            )
+        )
+
     with recorded():
-        async with aclosing(_pages(domain, ids)) as pages:
+        async with aclosing(oldest_first(fetch)) as pages:
             page = await anext(pages, None)
             if page is None:
                 raise BrokenHistory("the history has no events")
@@ -139,38 +148,3 @@ def _kind(domain: DomainLike, caller: Any, first: Event) -> type[Workflow]:
         raise InvalidArgument(words, problem, "look at history() or describe() instead")
     kind: type[Workflow] = type(known)
     return kind
-
-
-async def _pages(
-    domain: DomainLike, ids: shapes.WorkflowExecution
-) -> AsyncGenerator[list[Event], None]:
-    """Read a history, oldest event first; pages without events are left out.
-
-    When a token is refused, which has its time (semantics 2.3), it is read anew: a run
-    skips what it has taken. Twice without progress is too often.
-    """
-    seen: set[str] = set()
-    token: str | None = None
-    last = before = 0
-    while True:
-        try:
-            page = await domain.call(
-                requests.GetWorkflowExecutionHistory(
-                    domain=domain.name, execution=ids, next_page_token=token
-                )
-            )
-        except ValidationFailed:
-            if token is None or last == before:
-                raise
-            token, before = None, last
-            seen.clear()
-            continue
-        if page.events:
-            last = max(last, page.events[-1].id)
-            yield page.events
-        token = page.next_page_token
-        if not token:
-            return
-        if token in seen:
-            raise BrokenHistory("a page token leads back to itself")
-        seen.add(token)

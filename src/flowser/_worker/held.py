@@ -7,13 +7,8 @@ Source:
 import asyncio
 import itertools
 import logging
-from collections.abc import (
-    AsyncGenerator,
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterable,
-)
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
@@ -39,7 +34,7 @@ from flowser.exceptions import (
     ValidationFailed,
 )
 from flowser.executions import Caller, WorkflowExecution
-from flowser.history import Page
+from flowser.history import oldest_first, pages
 
 log = logging.getLogger("flowser.worker")
 
@@ -256,12 +251,11 @@ class HeldTurn(Persistent):
         """
         events: list[Event] = []
         first, self._first = self._first, None  # not kept while it is decided
-        pages = _pages(self._page, first)
-        async for page in pages:
-            events += page
-            if events and self._poll.reverse_order:
-                break
-        await pages.aclose()
+        async with aclosing(pages(self._page, first)) as found:
+            async for page in found:
+                events += page
+                if events and self._poll.reverse_order:
+                    break
         return events[::-1] if self._poll.reverse_order else events
 
     async def before(self, event_id: int) -> AsyncIterator[list[Event]]:
@@ -273,21 +267,12 @@ class HeldTurn(Persistent):
         Args:
             event_id: The first that is not wanted.
         """
-        last = known = 0
-        while last < event_id - 1:
-            try:
-                async for page in _pages(self._old_page, None):
-                    if new := [event for event in page if last < event.id < event_id]:
-                        last = new[-1].id
-                        yield new
-                    if last == event_id - 1:
+        if event_id > 1:
+            async with aclosing(oldest_first(self._old_page)) as found:
+                async for page in found:
+                    yield [event for event in page if event.id < event_id]
+                    if page[-1].id >= event_id - 1:
                         return
-            except ValidationFailed:
-                if last == known:  # it comes no further
-                    raise
-                known = last
-            else:
-                return
 
     async def _page(self, token: str | None) -> results.DecisionTask:
         return await self.domain.call(
@@ -336,28 +321,6 @@ class HeldTurn(Persistent):
                 else str(seconds),
             )
         )
-
-
-async def _pages(
-    fetch: Callable[[str | None], Awaitable[Page]], first: Page | None
-) -> AsyncGenerator[list[Event], None]:
-    """Give pages of events; a page may be empty and yet have a successor.
-
-    Raises:
-        BrokenHistory: When they lead in a circle.
-    """
-    seen: set[str] = set()
-    page = await fetch(None) if first is None else first
-    first = None
-    while True:
-        yield page.events
-        token = page.next_page_token
-        if not token:
-            return
-        if token in seen:
-            raise BrokenHistory("a page token leads back to itself")
-        seen.add(token)
-        page = await fetch(token)
 
 
 def _time_left(newest: Iterable[Event]) -> float | None:
