@@ -11,7 +11,7 @@ from typing import Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, overload
 
 from msgspec.structs import replace
 
-from flowser import serializing, types
+from flowser import types
 from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
 from flowser._flow.options import (
@@ -20,14 +20,14 @@ from flowser._flow.options import (
     check_settings,
     checked,
 )
-from flowser._flow.payloads import reader
+from flowser._flow.planning import Planning
 from flowser.decisions import Decision, ScheduleActivityTask
 from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
 from flowser.replay.activities import Activity as Operation
 from flowser.replay.commands import checked as _checked
 from flowser.replay.matching import is_number
-from flowser.replay.operations import Cancellation, Plan
+from flowser.replay.operations import Cancellation
 from flowser.replay.retrying import Retry
 
 P = ParamSpec("P")
@@ -41,7 +41,7 @@ O_co = TypeVar("O_co", covariant=True)
 _OURS = ("id", "label", "cancellation", "retry")
 
 
-class Activity(Generic[P, R]):
+class Activity(Planning, Generic[P, R]):
     """An activity that can be called like the function, or class, it was made of.
 
     In workflow code a call schedules it, and is awaited; elsewhere it runs the
@@ -62,7 +62,6 @@ class Activity(Generic[P, R]):
         self.function = declared.function
         self._declared = declared
         self._options = checked(options, ActivityOptions, self.type.name)
-        self._made: tuple[serializing.Serializer, Plan] | None = None
         _check_id(self.type.name, self._options.get("id"))
         if not self._wrapped:
             _ = self._base  # which is checked
@@ -113,26 +112,6 @@ class Activity(Generic[P, R]):
         """
         merged: Any = self._options | options
         return Activity(self._declared, merged)
-
-    @property
-    def _plan(self) -> Plan:
-        """What its operations have in common."""
-        # A class may leave it to the domain how payloads are written.
-        serializer = self.type.serializer or serializing.current()
-        if self._made is None or self._made[0] is not serializer:
-            self._made = serializer, self._planned(serializer)
-        return self._made[1]
-
-    def _planned(self, serializer: serializing.Serializer) -> Plan:
-        options, result = self._options, self.type._hints()[1]  # noqa: SLF001 - for its callers
-        return Plan(
-            self.type.name,
-            self._decision,
-            reader(result, serializer, f"the result of {self.type.name}"),
-            options.get("cancellation", "request"),
-            options.get("retry"),
-            options.get("id"),
-        )
 
     def _decision(self, id: str, arguments: Any, input: str | None) -> Decision:
         if self._wrapped:

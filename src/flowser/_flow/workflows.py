@@ -16,7 +16,7 @@ from typing import (
     overload,
 )
 
-from flowser import serializing, types
+from flowser import types
 from flowser._flow.activities import Runs
 from flowser._flow.current import Called, current, needed
 from flowser._flow.declaring import Declared, declared
@@ -26,7 +26,7 @@ from flowser._flow.options import (
     check_settings,
     checked,
 )
-from flowser._flow.payloads import reader
+from flowser._flow.planning import Planning
 from flowser.decisions import (
     ContinueAsNewWorkflowExecution,
     Decision,
@@ -35,7 +35,7 @@ from flowser.decisions import (
 from flowser.replay import formats
 from flowser.replay.closing import ContinueAsNew
 from flowser.replay.commands import checked as _checked
-from flowser.replay.operations import Cancellation, Plan
+from flowser.replay.operations import Cancellation
 from flowser.replay.outgoing import Child
 from flowser.replay.state import State
 
@@ -52,7 +52,7 @@ _OPEN = 31_536_000
 _OURS = ("id", "label", "cancellation")
 
 
-class Workflow(Generic[P, R]):
+class Workflow(Planning, Generic[P, R]):
     """A workflow that can be called like the function, or class, it was made of.
 
     In workflow code a call starts a child, and is awaited; elsewhere it runs the
@@ -70,7 +70,6 @@ class Workflow(Generic[P, R]):
         self.function = declared.function
         self._declared = declared
         self._options = checked(options, ChildOptions, self.type.name)
-        self._made: tuple[serializing.Serializer, Plan] | None = None
         made = StartChildWorkflowExecution(
             workflow_type=self.type.workflow_type(),
             workflow_id="1",
@@ -148,25 +147,6 @@ class Workflow(Generic[P, R]):
         )
         _checked(decision, kind.name)
         raise ContinueAsNew(decision)
-
-    @property
-    def _plan(self) -> Plan:
-        """As an activity's."""
-        serializer = self.type.serializer or serializing.current()
-        if self._made is None or self._made[0] is not serializer:
-            self._made = serializer, self._planned(serializer)
-        return self._made[1]
-
-    def _planned(self, serializer: serializing.Serializer) -> Plan:
-        options, result = self._options, self.type._hints()[1]  # noqa: SLF001 - for its callers
-        return Plan(
-            self.type.name,
-            self._decision,
-            reader(result, serializer, f"the result of {self.type.name}"),
-            options.get("cancellation", "request"),
-            None,
-            options.get("id"),
-        )
 
     def _decision(self, id: str, arguments: Any, _: str | None) -> Decision:
         number, (args, kwargs) = arguments
