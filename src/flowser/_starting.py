@@ -16,7 +16,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from flowser._flow.declaring import OfFunction
 from flowser._loading import Broken
+from flowser._settings import class_of
 from flowser.domain import Domain
 from flowser.exceptions import Error, ExecutionError, InvalidArgument
 from flowser.worker import Worker
@@ -65,15 +67,15 @@ class Start(NamedTuple):
 
 
 def _title(kind: Any) -> str:
-    declared = getattr(kind, "type", kind)  # a function, or a class
-    return f"{declared.name}:{declared.version}"
+    made = class_of(kind)
+    return f"{made.name}:{made.version}"
 
 
 def _input(kind: Any, texts: list[str]) -> Any:
-    parameters = getattr(getattr(kind, "type", None), "parameters", None)
-    if parameters is not None:
+    if issubclass(made := class_of(kind), OfFunction):
+        parameters = made.parameters
         hints = {f.name: f.type for f in msgspec.structs.fields(parameters.struct)}
-        bound = kind.input(*texts).items()
+        bound = parameters.bind(tuple(texts), {}).items()
         return {name: _value(text, hints[name], name) for name, text in bound}
     if len(texts) > 1:
         raise TypeError(f"takes one input, not {len(texts)} arguments")

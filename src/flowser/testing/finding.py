@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from flowser import flow, serializing, types
+from flowser._settings import class_of
 from flowser.domain import Domain
 from flowser.exceptions import InvalidArgument
 from flowser.testing.histories import Saved
@@ -127,4 +128,4 @@ def _of(thing: Any) -> Iterator[Found]:
             yield Found(thing)
     elif issubclass(thing, Domain):
         for each in thing.workflow_types or ():
-            yield Found(getattr(each, "type", each), thing.serializer, listed=True)
+            yield Found(class_of(each), thing.serializer, listed=True)
