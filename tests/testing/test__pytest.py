@@ -3,10 +3,10 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from flowser import flow
 from flowser.testing import LocalSwf, save_history
 from tests.histories import began
 from tests.test_pytest_flowser import LOADED
@@ -49,18 +49,10 @@ TEST = "import shop\n\ndef test_nothing():\n    pass\n"
 
 async def recorded(file: Path) -> None:
     """Record a run of the workflow."""
-
-    @flow.activity(version="1.0", task_list="parcels")
-    async def ship(order_id: str) -> str:
-        return f"{order_id} is on its way"
-
-    @flow.workflow(version="1.0", task_list="orders")
-    async def selling(order_id: str) -> str:
-        await asyncio.sleep(60)
-        return await ship(order_id)
-
+    names: dict[str, Any] = {"__name__": "shop"}
+    exec(SHOP, names)  # noqa: S102 - our own
     async with LocalSwf(check_replays=False) as swf:
-        run = await swf.start(selling, "o-1")
+        run = await swf.start(names["selling"], "o-1")
         await run.result()
         await save_history(run, file)
 

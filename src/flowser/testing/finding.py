@@ -96,12 +96,23 @@ class Workflows:
         return f"name its module by {_SETTING}; known in {among}: {known}"
 
 
-def _load(where: str) -> Any:
+def imported(where: str) -> Any:
+    """Import a module, or what ``module:name`` stands for.
+
+    Raises:
+        ImportError: When there is no such module.
+        AttributeError: When it has no such name.
+    """
     name, _, path = where.partition(":")
+    found: Any = importlib.import_module(name)
+    for part in path.split(".") if path else ():
+        found = getattr(found, part)
+    return found
+
+
+def _load(where: str) -> Any:
     try:
-        found: Any = importlib.import_module(name)
-        for part in path.split(".") if path else ():
-            found = getattr(found, part)
+        found = imported(where)
     except Exception as error:  # a module may raise anything
         problem = f"names {where}, which cannot be loaded: {error!r}"
         raise InvalidArgument(_SETTING, problem, _NAME) from error

@@ -13,7 +13,6 @@ Source:
 """
 
 import contextlib
-import importlib
 import os
 import subprocess
 import sys
@@ -26,10 +25,12 @@ import msgspec
 
 from flowser import serializing
 from flowser._flow.hosting import Program
+from flowser._settings import class_of
 from flowser.calling import DomainLike
 from flowser.events import Event
 from flowser.exceptions import Error, InvalidArgument
 from flowser.replay.run import Run
+from flowser.testing.finding import imported
 from flowser.testing.histories import plain
 from flowser.testing.outcomes import Outcome, Title, difference
 
@@ -126,11 +127,7 @@ def found_at(name: str) -> Any:
         ImportError: When there is no such module.
         AttributeError: When it has no such name.
     """
-    module, _, path = name.partition(":")
-    found: Any = importlib.import_module(module)
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found if isinstance(found, type) else found.type
+    return class_of(imported(name))
 
 
 class ChildFailed(Error):
