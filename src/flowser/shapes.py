@@ -61,7 +61,12 @@ class TimeoutType(StrEnum):
     frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,)
 )
 class Shape(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    rename="camel",
+    omit_defaults=True,
+    gc=False,  # values cannot be in a cycle, and there are very many
 ):
     """A value with named members, as SWF has it.
 

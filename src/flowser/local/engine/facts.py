@@ -16,7 +16,7 @@ from flowser.events import Attributes
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class Fact(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Fact(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """Something that happened."""
 
 
@@ -139,7 +139,7 @@ class RunRemoved(RunFact):
     """The retention of a closed run was over."""
 
 
-class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Summary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What descriptions and lists tell of a run, open or closed."""
 
     run: int
