@@ -27,7 +27,6 @@ Source:
 import argparse
 import asyncio
 import contextlib
-import importlib
 import logging
 import os
 import sys
@@ -41,6 +40,7 @@ from flowser._flow.linting import Lint
 from flowser._lean import Connection
 from flowser._loading import Broken, Target
 from flowser._local import connect_local
+from flowser._loops import loop_factory
 from flowser.domain import Domain
 from flowser.exceptions import Error
 
@@ -154,7 +154,7 @@ def main(
     _logs.configure(options.log_level, options.log_format)
     try:
         target = _loading.load(options.target)
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             try:
                 status = runner.run(serve(target, options))
             except KeyboardInterrupt:
@@ -186,16 +186,6 @@ def _leave(status: int) -> None:
         timer = threading.Timer(_LEFT_BEHIND, os._exit, [status])
         timer.daemon = True
         timer.start()
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Give uvloop's, when it is installed."""
-    try:
-        uvloop = importlib.import_module("uvloop")
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
 
 
 async def serve(target: Target, options: argparse.Namespace) -> int:

@@ -1,13 +1,16 @@
 """A bare ``aiohttp.web`` handler: what a server on aiohttp can reach at most.
 
 ``python -m tests.benchmarks.ceiling`` prints its URL. It reads the JSON of a POST, and
-answers with what the last PUT of the same operation brought; with nothing before.
+answers with what the last PUT of the same operation brought; with nothing before. It
+runs on the loop that ``python -m flowser.local`` runs on: on uvloop, when installed.
 """
 
 import asyncio
 
 import msgspec
 from aiohttp import web
+
+from tests.benchmarks.measuring import LOOPS
 
 
 async def serve() -> None:
@@ -34,4 +37,5 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve())
+    with asyncio.Runner(loop_factory=[*LOOPS.values()][-1]) as runner:
+        runner.run(serve())

@@ -259,17 +259,14 @@ async def test_ctrl_c_while_it_starts_ends_it(tmp_path: Path) -> None:
 
 _NO_SIGNALS = """
 import asyncio, sys
-from flowser.local.__main__ import main
+from flowser.local import __main__
 
 class Loop(asyncio.SelectorEventLoop):
     def add_signal_handler(self, *_):
         raise NotImplementedError
 
-class Policy(asyncio.DefaultEventLoopPolicy):
-    _loop_factory = Loop
-
-asyncio.set_event_loop_policy(Policy())
-sys.exit(main([]))
+__main__.loop_factory = lambda: Loop
+sys.exit(__main__.main([]))
 """
 
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from flowser._loops import loop_factory
 from flowser.exceptions import Error
 from flowser.local.engine.quotas import Quotas
 from flowser.local.functions import load
@@ -119,7 +120,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         functions = dict(map(load, options.functions))
-        return asyncio.run(_serve(options, functions))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(_serve(options, functions))
     except Error as error:
         sys.stderr.write(f"flowser.local: {' '.join(str(error).split())}\n")
         return _CANNOT_BEGIN
