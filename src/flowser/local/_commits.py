@@ -57,6 +57,11 @@ class Commits:
             self._done = loop.create_future()
             loop.call_soon(self._commit, self._done)
 
+    @property
+    def pending(self) -> bool:
+        """Whether something was taken that is not stored yet."""
+        return self._done is not None
+
     async def finish(self) -> None:
         """Wait until all that was taken is stored.
 

@@ -8,13 +8,17 @@ Source:
 """
 
 import asyncio
+import functools
 import logging
 import math
 import select
+import time
 from collections.abc import Awaitable, Callable
+from email.utils import formatdate
 from typing import Any
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 
 from flowser.local.engine import faults
 from flowser.local.protocol import Answer, refusal
@@ -40,7 +44,7 @@ _HANG_UP = getattr(select, "POLLRDHUP", 0)
 class Connection(web.RequestHandler):
     """A connection to a caller."""
 
-    __slots__ = ("_head_since", "_head_timer", "_unread_timer")
+    __slots__ = ("_hang_up", "_head_since", "_head_timer", "_unread_timer")
 
     def __init__(self, listener: web.Server, loop: asyncio.AbstractEventLoop) -> None:
         """Be one of a listener's connections."""
@@ -56,6 +60,29 @@ class Connection(web.RequestHandler):
         self._head_since: float | None = None
         self._head_timer: asyncio.TimerHandle | None = None
         self._unread_timer: asyncio.TimerHandle | None = None
+        self._hang_up: Callable[[int], list[Any]] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the caller's transport."""
+        super().connection_made(transport)
+        socket = transport.get_extra_info("socket")
+        if _HANG_UP and socket is not None:
+            watched = select.poll()
+            watched.register(socket.fileno(), _HANG_UP)
+            self._hang_up = watched.poll
+
+    def is_present(self) -> bool:
+        """Tell whether the caller is there, even if the loop has not been told yet.
+
+        One that has gone is let go at once: nobody may be reading what it does.
+        """
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
+        if self._hang_up is None or not self._hang_up(0):
+            return True
+        transport.abort()
+        return False
 
     def begin(self) -> None:
         """Know that a request is in hand."""
@@ -126,9 +153,7 @@ class Connection(web.RequestHandler):
         else:
             log.error("a request failed inside the server", exc_info=exc)
             fault = faults.internal()
-        made = response(refusal(fault, request.headers))
-        made.force_close()
-        return made
+        return response(refusal(fault, request.headers))
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:
@@ -150,28 +175,64 @@ class Listener(web.Server):
         return Connection(self, asyncio.get_running_loop())
 
 
-def response(answer: Answer) -> web.Response:
-    """Write an answer as aiohttp wants it."""
-    return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+class _Written(web.StreamResponse):
+    """An answer that leaves in one piece, and leaves the connection open.
 
-
-def is_present(request: web.BaseRequest) -> bool:
-    """Tell whether a caller is there, even if the loop has not been told yet.
-
-    One that has gone is let go at once: nobody may be reading what it does.
+    Nearly every caller gets it so. To compose an aiohttp Response, and to write that,
+    takes a fifth of the time of a whole call.
     """
-    transport = request.transport
-    if transport is None or transport.is_closing():
-        return False
-    if not _has_hung_up(transport.get_extra_info("socket")):
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(status=answer.status)
+        self._answer = answer
+
+    @property
+    def keep_alive(self) -> bool:
         return True
-    transport.abort()
-    return False
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
+        """Write it all."""
+        await request.writer.write(_bytes(self._answer))
+        return request.writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Do nothing: it is written."""
 
 
-def _has_hung_up(socket: Any) -> bool:
-    if not _HANG_UP or socket is None:
-        return False
-    watched = select.poll()
-    watched.register(socket.fileno(), _HANG_UP)
-    return bool(watched.poll(0))
+#: The statuses of answers that a connection goes on after.
+_USUAL = {200: b"HTTP/1.1 200 OK\r\n", 400: b"HTTP/1.1 400 Bad Request\r\n"}
+
+
+def _is_usual(answer: Answer, request: web.BaseRequest) -> bool:
+    """Tell whether a connection goes on, and needs no header to say so."""
+    modern = request.version == HttpVersion11
+    return modern and request.keep_alive and answer.status in _USUAL
+
+
+def _bytes(answer: Answer) -> bytes:
+    now = int(time.time())  # noqa: TID251 - callers compare it with their own
+    head = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
+    told = f"{head}Content-Length: {len(answer.body)}\r\nDate: {_date(now)}\r\n\r\n"
+    return b"".join((_USUAL[answer.status], told.encode("ascii"), answer.body))
+
+
+@functools.lru_cache(maxsize=1)
+def _date(now: int) -> str:
+    return formatdate(now, usegmt=True)
+
+
+def response(
+    answer: Answer, request: web.BaseRequest | None = None
+) -> web.StreamResponse:
+    """Write an answer as aiohttp wants it.
+
+    Args:
+        answer: To be written.
+        request: That it answers; None when it can have no next one.
+    """
+    if request is not None and _is_usual(answer, request):
+        return _Written(answer)
+    made = web.Response(status=answer.status, headers=answer.headers, body=answer.body)
+    if request is None or answer.status not in _USUAL:
+        made.force_close()
+    return made

@@ -34,7 +34,9 @@ MAX_HEAD_BYTES = 32 * 1024
 _JSON = "application/json"
 
 # Names that need not be turned into lower case for each request.
-_REQUEST_ID, _CONTENT_TYPE = istr("x-amzn-RequestId"), istr("Content-Type")
+_REQUEST_ID, _TARGET, _HOST = map(istr, ("x-amzn-RequestId", "X-Amz-Target", "Host"))
+_CONTENT_TYPE, _CONTENT_ENCODING = istr("Content-Type"), istr("Content-Encoding")
+_ORIGIN = istr("Origin")
 
 #: The types that a request may have. The answer has the same one, as of other AWS
 #: services; only the older form is recorded for SWF (section 1.1).
@@ -43,7 +45,7 @@ _CONTENT_TYPES = frozenset(
 )
 _ENCODINGS = frozenset({"", "identity", "amz-1.0"})
 
-_HOST = re.compile(
+_HOST_PORT = re.compile(
     r"(?:\[([0-9a-f:.]+(?:%\w+)?)\]|([\w.-]+))(?::\d*)?", re.ASCII | re.IGNORECASE
 )
 
@@ -97,7 +99,7 @@ class Protocol:
             body: The whole body.
             present: Tells whether the caller is still there.
         """
-        operation = headers.get("X-Amz-Target", "").rpartition(".")[2]
+        operation = headers.get(_TARGET, "").rpartition(".")[2]
         try:
             self._check(headers, body)
             text = await self._service.call(
@@ -117,7 +119,7 @@ class Protocol:
         check_size(headers, len(body))
         if not _content_type(headers.get(_CONTENT_TYPE, "")):
             raise faults.unknown_operation()
-        if headers.get("Content-Encoding", "").lower() not in _ENCODINGS:
+        if headers.get(_CONTENT_ENCODING, "").lower() not in _ENCODINGS:
             raise faults.serialization("The content encoding is not supported")
         if self._keys is not None:
             verify(self._keys, headers, body, self._service.now())
@@ -151,11 +153,11 @@ def _refuse_pages(headers: Mapping[str, str], hosts: frozenset[str]) -> None:
     It tells its origin; or a name in DNS was made to lead here, so that this server
     seems to be its origin.
     """
-    host = headers.get("Host", "")
+    host = headers.get(_HOST, "")
     name = _name(host)
     if name is None or (name and name not in hosts):
         raise forbidden("This Host is not served; see --allow-host")
-    origin = headers.get("Origin")
+    origin = headers.get(_ORIGIN)
     if origin is not None and origin != f"http://{host}":
         raise forbidden("Requests of web pages are refused")
 
@@ -163,7 +165,7 @@ def _refuse_pages(headers: Mapping[str, str], hosts: frozenset[str]) -> None:
 @functools.lru_cache(maxsize=64)
 def _name(host: str) -> str | None:
     """Read a Host: its name if DNS has a say, "" if not, None if it is none."""
-    found = _HOST.fullmatch(host)
+    found = _HOST_PORT.fullmatch(host)
     if found is None:
         return None
     name = (found[1] or found[2]).lower()

@@ -9,7 +9,6 @@ Source:
 
 import asyncio
 import contextlib
-import functools
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -19,7 +18,7 @@ from typing import Any, Self, cast
 from aiohttp import web
 
 from flowser.exceptions import ConfigurationError
-from flowser.local._connections import Connection, Listener, is_present, response
+from flowser.local._connections import Connection, Listener, response
 from flowser.local.engine import faults
 from flowser.local.engine.faults import Fault
 from flowser.local.engine.quotas import Quotas
@@ -42,9 +41,6 @@ _BODY = 10.0
 
 #: Seconds for answers to leave at the end.
 _END = 0.5
-
-#: What a connection goes on after; whatever else was answered, it ends it.
-_USUAL = {200, 400}
 
 
 class Server:
@@ -114,22 +110,22 @@ class Server:
         connection = cast("Connection", request.protocol)
         connection.begin()
         try:
-            answer = await self._answer(request)
+            answer = await self._answer(request, connection.is_present)
         finally:
             connection.end()
-        made = response(answer)
-        if answer.status not in _USUAL:
-            made.force_close()
-        return made
+        return response(answer, request)
 
-    async def _answer(self, request: web.BaseRequest) -> Answer:
+    async def _answer(
+        self, request: web.BaseRequest, present: Callable[[], bool]
+    ) -> Answer:
         try:
-            if request.path != "/" or request.method != "POST":
+            # The raw one is "/" as a rule, and to parse it takes time.
+            root = request.raw_path == "/" or request.path == "/"
+            if not root or request.method != "POST":
                 raise _misplaced(request)
             body = await _body(request)
         except Fault as fault:
             return refusal(fault, request.headers)
-        present = functools.partial(is_present, request)
         return await self._protocol.answer(request.headers, body, present)
 
 

@@ -12,10 +12,15 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from multidict import istr
+
 from flowser.local.engine.faults import Fault
 
 #: Of callers that do not sign.
 _REGION = "us-east-1"
+
+#: A name that need not be turned into lower case for each request.
+_AUTHORIZED = istr("Authorization")
 
 _CORAL = "com.amazon.coral.service"
 _SCOPE = r"Credential=([\w.+=@-]+)/(\d{8})/([a-z0-9-]{1,64})/swf/aws4_request"
@@ -43,7 +48,7 @@ def region(headers: Mapping[str, str]) -> str:
     Args:
         headers: Of the request, without regard to upper and lower case.
     """
-    found = _CREDENTIAL.search(headers.get("Authorization", ""))
+    found = _CREDENTIAL.search(headers.get(_AUTHORIZED, ""))
     return found[3] if found else _REGION
 
 

@@ -44,9 +44,10 @@ def stop(state: State, task: Task) -> None:
 
 def start(state: State, task: Task, clock: str, at: int, duration: str | None) -> None:
     """Let a clock of a task run."""
-    entry = deadline(state, at, duration, Due(clock, task.run.number, task.id))
-    if entry is not None:
-        task.clocks[clock] = entry
+    wait = milliseconds(duration, state.quotas.lifetime)
+    if wait is not None:
+        due = Due(clock, task.run.number, task.id)
+        task.clocks[clock] = state.deadlines.put(at + wait, due)
 
 
 def restart(

@@ -4,6 +4,8 @@ Source:
     swf-semantics.md sections 1.1 and 5.2.
 """
 
+import functools
+
 #: A duration that never ends.
 NONE = "NONE"
 
@@ -23,6 +25,7 @@ def milliseconds(duration: str | None, most: int) -> int | None:
     return min(int(duration), most) * 1000
 
 
+@functools.lru_cache(maxsize=8)
 def stamp(at: int) -> bytes:
     """Write a time as SWF does: seconds since 1970, with three decimals."""
     return b"%d.%03d" % divmod(at, 1000)

@@ -7,6 +7,7 @@ Source:
     DESIGN section 5; swf-semantics.md section 11.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,8 @@ class Engine:
             throttle=Throttle(on=throttle),
             functions=functions,
         )
+        # Nothing is due before that; 0 when it is not known.
+        self._due: float = 0
 
     @property
     def world(self) -> World:
@@ -161,6 +164,9 @@ class Engine:
         """Let all that is due happen, in the order in which it is due."""
         world = self._world
         world.now = max(world.now, now)
+        soonest, self._due = self._due, 0  # what comes now may bring something sooner
+        if world.now < soonest:
+            return
         while (entry := world.state.deadlines.first()) and entry.key <= world.now:
             due = world.state.deadlines.pop()
             if due is not None:
@@ -215,6 +221,7 @@ class Engine:
             entry = heap.first()
             if entry is not None and (due is None or entry.key < due):
                 due = entry.key
+        self._due = math.inf if due is None else due
         return due
 
     def take_facts(self) -> list[facts.Fact]:
