@@ -86,6 +86,17 @@ async def test_calls_of_one_turn_share_a_commit(watched: Watched) -> None:
         assert await client.open_runs() == 50
 
 
+async def test_calls_that_are_on_their_way_share_a_commit(watched: Watched) -> None:
+    async with serving(watched) as client:
+        await client.register()
+        before = watched.commits
+        async with asyncio.TaskGroup() as group:
+            for number in range(3):  # one in each turn of the loop
+                group.create_task(client.start(f"o-{number}"))
+                await asyncio.sleep(0)
+        assert watched.commits == before + 1
+
+
 async def test_reader_of_what_is_not_stored_waits_until_it_is(watched: Watched) -> None:
     async with serving(watched) as client, asyncio.TaskGroup() as group:
         await client.register()

@@ -17,18 +17,16 @@ class Clock:
         """
         self._loop = asyncio.get_running_loop()
         self._second = second
-        self._epoch = now - self._elapsed()
+        self._epoch = 0
+        self._epoch = now - self.now()
         self._ring = ring
         self._alarm: asyncio.TimerHandle | None = None
         self._due = 0
 
     def now(self) -> int:
         """Tell the time."""
-        return self._epoch + self._elapsed()
-
-    def _elapsed(self) -> int:
         # Rounded down, so that a time that is told has come.
-        return int(self._loop.time() * 1000 / self._second)
+        return self._epoch + int(self._loop.time() * 1000 / self._second)
 
     def set_alarm(self, due: int) -> None:
         """Ring at a time, unless it rings before; then it is to be set anew."""

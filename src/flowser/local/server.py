@@ -123,7 +123,11 @@ class Server:
             root = request.raw_path == "/" or request.path == "/"
             if not root or request.method != "POST":
                 raise _misplaced(request)
-            body = await _body(request)
+            content = request.content
+            if content.is_eof():  # it came with the head, as a rule
+                body = content.read_nowait()
+            else:
+                body = await _body(request)
         except Fault as fault:
             return refusal(fault, request.headers)
         return await self._protocol.answer(request.headers, body, present)
@@ -145,10 +149,7 @@ def _misplaced(request: web.BaseRequest) -> Fault:
 
 async def _body(request: web.BaseRequest) -> bytes:
     """Read a body that is small enough, and arrives soon enough."""
-    content = request.content
     try:
-        if content.is_eof():  # it came with the head, as a rule
-            return content.read_nowait()
         check_size(request.headers, request.content_length or 0)
         async with asyncio.timeout(_BODY):
             await _invite(request)

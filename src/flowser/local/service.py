@@ -161,7 +161,7 @@ class Service:
 
         def change(engine: Engine) -> bytes | Parked:
             request = reading.read(operation, body)
-            now = self._moment(reads=operation.startswith(_READING))
+            now = self._moment(operation)
             return engine.call(now, request, region=region, caller=present)
 
         try:
@@ -186,8 +186,8 @@ class Service:
             self._engine.release(self.now())
             self._settle()
 
-    def _moment(self, *, reads: bool = False) -> int:
-        """Choose the time for something that reads, or does more.
+    def _moment(self, what: str = "") -> int:
+        """Choose the time for an operation, or for something else that changes things.
 
         Raises:
             Fault: When it cannot be done.
@@ -195,8 +195,8 @@ class Service:
         if self._ended:
             raise faults.internal()
         if self._commits.possible():
-            return self.now()
-        if not reads:
+            return self._clock.now()
+        if not what.startswith(_READING):
             raise faults.internal()
         return self._store.last_at
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flowser.local.engine import clocks, facts
-from flowser.local.engine.happening import happen
+from flowser.local.engine.happening import EVENTS
 from flowser.local.engine.state import Domain, Registered, Run, State
 
 
@@ -82,7 +82,7 @@ def _run_opened(state: State, fact: facts.RunOpened) -> None:
 def _happened(state: State, fact: facts.Happened) -> None:
     run = state.runs[fact.run]
     run.events.append(fact.data)
-    happen(state, run, fact)
+    EVENTS[type(fact.attributes)](state, run, fact, fact.attributes)
 
 
 def _heartbeat(state: State, fact: facts.Heartbeat) -> None:

@@ -20,11 +20,6 @@ from flowser.local.engine.state import (
 )
 
 
-def happen(state: State, run: Run, fact: Happened) -> None:
-    """Change a run as an event says."""
-    EVENTS[type(fact.attributes)](state, run, fact, fact.attributes)
-
-
 def _started(
     state: State, run: Run, fact: Happened, a: e.WorkflowExecutionStarted
 ) -> None:
