@@ -134,6 +134,48 @@ def test_a_group_of_one_fails_the_run_with_that_one() -> None:
     assert cause["cause"]["type"] == "CardDeclined"
 
 
+def test_a_group_of_several_fails_the_run_with_all_of_them() -> None:
+    async def clean_up_badly() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise ValueError("no broom") from None
+
+    @workflow
+    async def order() -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(charge("a"))
+            group.create_task(clean_up_badly())
+
+    story = Story(order, using=[charge])
+    story.decide()
+    story.fail("1.1", "CardDeclined: no funds")
+    story.settle()
+    words = "unhandled errors in a TaskGroup (2 sub-exceptions): "
+    words += "ActivityFailed: charge (1.1): CardDeclined: no funds; "
+    words += "ValueError: no broom"
+    assert story.last.reason == f"ExceptionGroup: {words}"
+    details = json.loads(story.last.details)
+    assert details["message"] == words
+    assert details["cause"]["cause"]["type"] == "CardDeclined"
+
+
+def test_what_is_too_long_in_every_way_is_told_in_short() -> None:
+    bases = tuple(type(f"Base{n}" * 20, (Exception,), {}) for n in range(400))
+    many = type("Many" * 10_000, bases, {})
+
+    @workflow
+    async def order() -> None:
+        raise many("no")
+
+    story = Story(order)
+    story.settle()
+    assert len(story.last.reason) == 256
+    details = json.loads(story.last.details)
+    assert details["type"].startswith("tests.test_flow_failures.ManyMany")
+    assert details["message"] == "no"
+
+
 def test_a_result_that_is_too_long_fails_the_run() -> None:
     @workflow
     async def order() -> str:

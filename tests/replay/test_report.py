@@ -74,11 +74,12 @@ def report(changed: Any, story: Story | None = None) -> list[str]:
     story = story or played()
     told = told_by(story.replayed, changed)
     kept = told_by(decide_again, changed, story)
-    assert [re.sub(PLACE, "", line) for line in told] == kept
+    told_without, kept = ([re.sub(PLACE, "", line) for line in t] for t in (told, kept))
+    assert told_without == kept
     return told
 
 
-PLACE = r"(?<=  code), .*:\d+ in .*"
+PLACE = r"(?<=  code), .*:\d+ in [^:]*"
 
 
 def told_by(replay: Callable[..., object], *args: Any) -> list[str]:
@@ -329,7 +330,24 @@ def test_another_way_to_close() -> None:
     story.settle()
     _, minus, plus, *_ = report(changed, story)
     assert minus == "  -   close CompleteWorkflowExecution  history, event 11"
-    assert plus == "  +   close FailWorkflowExecution      code"
+    place = f"replay/test_report.py:{line_of(changed.function, 'raise')} in changed"
+    assert plus == (
+        f"  +   close FailWorkflowExecution      code, {place}: ValueError: no"
+    )
+
+
+def test_what_cannot_be_replayed_any_more_is_named_with_its_place() -> None:
+    @workflow
+    async def changed() -> str:
+        await reserve("a")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(asyncio.to_thread(print))
+        return "done"
+
+    _, _, plus, *_ = report(changed)
+    assert plus.startswith("  +    close FailWorkflowExecution  code, replay/test_rep")
+    assert " in changed: NotReplayable: loop.run_in_executor() cannot be " in plus
+    assert plus.endswith(": make it an activity")
 
 
 def test_a_timer_of_another_length_and_another_version_of_an_activity_are_right() -> (
@@ -405,6 +423,22 @@ def test_what_agrees_is_shown_up_to_five_lines() -> None:
     assert plus.startswith("  + 9    activity charge  code, ")
     assert len([line for line in both if "both, event" in line]) == 5
     assert "    ...  and 3 more       both" in both
+
+
+def test_what_differs_is_shown_up_to_forty_lines() -> None:
+    def fanned_out(activity: Any) -> Any:
+        @workflow
+        async def order() -> None:
+            await asyncio.gather(*(activity(str(n)) for n in range(150)))
+
+        return order
+
+    story = Story(fanned_out(charge), using=[charge])
+    story.settle()
+    _, minus, plus, *rest = report(fanned_out(ship), story)
+    assert minus == "  - 1.1   activity charge  history, event 5"
+    assert plus == "  + 1.1   activity ship    code"  # what else it decides comes later
+    assert rest[38] == "    ...   and 158 more"
 
 
 def test_marks_signals_children_and_steps_are_named() -> None:

@@ -20,7 +20,7 @@ _DETAILS = 32_768
 _TRACEBACK = 4_000
 _MESSAGE = 2_000
 
-#: How many causes are told.
+#: How many causes are told, and how many exceptions of a group.
 _CAUSES = 8
 
 #: The packages whose code calls authors' code.
@@ -40,7 +40,7 @@ def describe(error: BaseException, heartbeat: str | None = None) -> tuple[str, s
         The reason, of at most 256 characters; and the details as JSON, of at most
         32,768: the innermost causes and the tracebacks are left out first.
     """
-    name, first = type(error).__qualname__, error
+    first = error
     while isinstance(first, BaseExceptionGroup) and len(first.exceptions) == 1:
         first = first.exceptions[0]
     reason = f"{type(first).__qualname__}: {message(first)}".removesuffix(": ")
@@ -51,7 +51,11 @@ def describe(error: BaseException, heartbeat: str | None = None) -> tuple[str, s
         text = _encode(told).decode()
         if len(text) <= _DETAILS:
             return reason, text
-    return reason, _encode(Description(fv=FORMAT, type=name)).decode()
+    name, words = (
+        shortened(text, _REASON) for text in (_name(type(error)), message(error))
+    )
+    least = Description(fv=FORMAT, type=name, message=words, heartbeat=heartbeat)
+    return reason, _encode(least).decode()
 
 
 def progress(words: str, heartbeat: str) -> str:
@@ -83,16 +87,27 @@ def _described(error: BaseException, causes: int, trace: int) -> Description:
 
 
 def cause_of(error: BaseException) -> BaseException | None:
-    """Give what led to an exception; of a group of one, that one."""
+    """Give what led to an exception; of a group, its first one."""
     if error.__cause__ is not None:
         return error.__cause__
-    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+    if isinstance(error, BaseExceptionGroup):
         return error.exceptions[0]
     return None if error.__suppress_context__ else error.__context__
 
 
 def message(error: BaseException) -> str:
-    """Give an exception's message, whatever its class makes of it."""
+    """Give an exception's message; of a group of several, those of its exceptions."""
+    if not isinstance(error, BaseExceptionGroup) or len(error.exceptions) == 1:
+        return _message(error)
+    told = [
+        f"{type(each).__qualname__}: {_message(each)}".removesuffix(": ")
+        for each in error.exceptions[:_CAUSES]
+    ]
+    return f"{_message(error)}: {'; '.join(told)}"
+
+
+def _message(error: BaseException) -> str:
+    """Give a message, whatever its class makes of it."""
     try:
         return str(error)
     except Exception as worse:  # noqa: BLE001 - a user's __str__ may raise anything

@@ -44,6 +44,12 @@ class Close(Command):
         self.decision = self.made = decision
         self.event = self.where = None
 
+    @property
+    def why(self) -> str:
+        """What fails the run, in a line; nothing when it ends well."""
+        reason: str = getattr(self.decision, "reason", None) or ""
+        return reason.partition("\n")[0]
+
     def fits(self, attributes: Any) -> bool:
         """Compare how the run was closed, or was to be."""
         return CLOSED_BY[type(attributes).__name__] == self.name

@@ -12,6 +12,7 @@ from flowser.replay.commands import Command
 from flowser.replay.matching import REFUSALS
 from flowser.replay.report import Title, report
 from flowser.replay.sending import may_wait
+from flowser.replay.stacks import raised
 from flowser.replay.troubles import NonDeterminism, Refused
 from flowser.replay.turns import Turn
 
@@ -38,10 +39,16 @@ def judge(
         Refused: When SWF refused a marker.
     """
     missing = _missing(turn)
-    surplus = [] if turn.more else _surplus(run, commands, agreed)
+    surplus = [] if turn.more and not missing else _surplus(run, commands, agreed)
+    if turn.more:  # the rest is sent later: only what is there instead is surplus
+        ids = {_id(key) for key in turn.outcomes}
+        surplus = [each for each in surplus if _id(each.key) in ids]
     if turn.ran:  # what was sent from here is all there, or somebody else answered
         surplus = list(commands.values())
     if missing or surplus:
+        for command in surplus:
+            if command.kind == "close":
+                command.where = raised(_error(run))
         raise NonDeterminism(report(_title(run, turn), missing, surplus, agreed))
 
 
@@ -69,6 +76,17 @@ def _surplus(
     ]
     # A step goes on beyond its decision only where another one follows at once.
     return surplus if closing else [*surplus, *run.steps.values()]
+
+
+def _id(key: str) -> str:
+    return key.rpartition(":")[2]
+
+
+def _error(run: "Run") -> BaseException | None:
+    """Give what the main task raised."""
+    if run.main is None or not run.main.done() or run.main.cancelled():
+        return None
+    return run.main.exception()
 
 
 def _title(run: "Run", turn: Turn) -> Title:

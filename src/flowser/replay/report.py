@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 from flowser.events import Event
 from flowser.replay import formats
+from flowser.replay.closing import Close
 from flowser.replay.commands import Command
 from flowser.replay.matching import CLOSED_BY, KEYS, in_order
 
-#: How many agreeing lines are shown, to find one's way.
-_CONTEXT = 5
+#: How many differing lines are shown; and agreeing ones, to find one's way.
+_DIFFERENT, _CONTEXT = 40, 5
 
 _REMEDIES = """\
 The code of this type has changed while the run was open, or it depends on something \
@@ -72,20 +73,23 @@ def report(
     lines = [*map(_of_history, missing), *map(_of_code, surplus)]
     lines.sort(key=lambda line: (in_order(line.id), line.sign != "-"))
     both = [*map(_of_both, agreed)]
-    lines += both[:_CONTEXT]
-    if len(both) > _CONTEXT:
-        more = f"and {len(both) - _CONTEXT} more"
-        lines.append(_Line(" ", "...", more, "both"))
+    lines = [*_some(lines, _DIFFERENT, ""), *_some(both, _CONTEXT, "both")]
     events = f"events {turn.first} to {turn.last}"
     head = f"{turn.title}, decision {turn.number}, {events}: history and code differ"
     return "\n".join([head, *_table(lines), _REMEDIES])
+
+
+def _some(lines: list[_Line], most: int, whence: str) -> Iterator[_Line]:
+    yield from lines[:most]
+    if len(lines) > most:
+        yield _Line(" ", "...", f"and {len(lines) - most} more", whence)
 
 
 def _table(lines: list[_Line]) -> Iterator[str]:
     ids = max(len(line.id) for line in lines)
     whats = max(len(line.what) for line in lines)
     for sign, id, what, whence in lines:
-        yield f"  {sign} {id:<{ids}}  {what:<{whats}}  {whence}"
+        yield f"  {sign} {id:<{ids}}  {what:<{whats}}  {whence}".rstrip()
 
 
 def _of_history(event: Event) -> _Line:
@@ -94,8 +98,9 @@ def _of_history(event: Event) -> _Line:
 
 def _of_code(command: Command) -> _Line:
     where = "" if command.where is None else f", {command.where}"
+    why = f": {command.why}" if isinstance(command, Close) and command.why else ""
     id = command.key.rpartition(":")[2]
-    return _Line("+", id, command.words, f"code{where}")
+    return _Line("+", id, command.words, f"code{where}{why}")
 
 
 def _of_both(pair: tuple[Command, Event]) -> _Line:

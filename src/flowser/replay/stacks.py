@@ -63,6 +63,19 @@ def _creator(task: Task) -> Place | None:
     return None
 
 
+def raised(error: BaseException | None) -> Place | None:
+    """Say where workflow code raised an exception; None when none did."""
+    found = None
+    while error is not None:
+        frames = error.__traceback__
+        while frames is not None:
+            if not _is_ours(frames.tb_frame):
+                found = Place(frames.tb_frame.f_code, frames.tb_lineno, "")
+            frames = frames.tb_next
+        error = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
+    return found
+
+
 def _is_ours(frame: FrameType) -> bool:
     name = frame.f_globals.get("__name__", "")
     return any(name == ours or name.startswith(f"{ours}.") for ours in _OURS)
