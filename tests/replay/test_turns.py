@@ -268,7 +268,7 @@ def test_a_throttled_timer_is_started_again_after_a_pause() -> None:
     answer = book.decide()
     [pause] = answer.decisions
     assert isinstance(pause, d.StartTimer)
-    # The pause itself is throttled, too: then it is tried with the next decision.
+    # The pause itself is throttled, too: then it alone is tried again.
     book.answered(answer)
     book.add(
         "StartTimerFailed",
@@ -276,6 +276,10 @@ def test_a_throttled_timer_is_started_again_after_a_pause() -> None:
         timer_id=pause.timer_id,
         cause="TIMER_CREATION_RATE_EXCEEDED",
     )
+    answer = book.decide()
+    assert answer.decisions == (pause,)
+    [started] = book.answer(answer)
+    book.add("TimerFired", timer_id=pause.timer_id, started_event_id=started, after=2)
     answer = book.decide()
     assert answer.decisions == (d.StartTimer(timer_id="1", start_to_fire_timeout="5"),)
     [started] = book.answer(answer)

@@ -47,8 +47,8 @@ class Holding:
             command: What was refused; None is the close of the run.
             event: The refusal.
         """
-        if command is not None and command is self._timer:
-            self.release()
+        if self._timer is not None and command is self._timer:
+            self._run.emit(self._timer)  # alone: each refusal is an event, of 25,000
             return
         if command is None:
             self._closing = True
