@@ -117,6 +117,9 @@ def found(load: Load, above: str, body: str) -> list[str]:
         ("import os", "os.path.exists('a')", "os.path.exists()"),
         ("from os.path import exists", "exists('a')", "os.path.exists()"),
         ("import os", "os.system('true')", "os.system()"),
+        ("import os", "os._exit(1)", "os._exit()"),
+        ("import sys", "sys.exit(1)", "sys.exit()"),
+        ("from sys import exit", "exit()", "sys.exit()"),
         ("import sys", "print(sys.argv)", "sys.argv"),
         ("import platform", "platform.node()", "platform.node()"),
         ("", "open('a')", "open()"),
@@ -516,6 +519,10 @@ def test_classes_are_looked_through_with_their_handlers_and_bases(load: Load) ->
         name, version, task_list = "Order", "1.0", "t"
         client: "Client"
 
+        def __init__(self, domain):
+            super().__init__(domain)
+            self.begun = time.perf_counter()
+
         async def run(self, input):
             self.helped()
             self.client.fetch()
@@ -539,6 +546,11 @@ def test_classes_are_looked_through_with_their_handlers_and_bases(load: Load) ->
 
     class Manual(types.Workflow):
         name, version, task_list = "Manual", "1.0", "t"
+
+        def __init__(self, domain):
+            super().__init__(domain)
+            self.begun = time.perf_counter()
+
         async def decide(self, decision):
             time.time()
     """
@@ -548,6 +560,7 @@ def test_classes_are_looked_through_with_their_handlers_and_bases(load: Load) ->
         ("time.monotonic()", "Base.helped"),
         ("time.time_ns()", "Client.fetch"),
         ("time.time()", "Order.approved"),
+        ("time.perf_counter()", "Order.__init__"),
     }
     assert [each.function for each in flow.lint(module.wrapped)] == ["Wrapped.run"]
     assert flow.lint(module.Manual) == []

@@ -267,6 +267,7 @@ def test_folder_that_pytest_never_looks_into_is_told(
     [
         ("missing", "--flowser-histories: there is no missing in "),
         ("empty", "--flowser-histories: there is no *.json in "),
+        ("", "--flowser-histories: name a folder"),
     ],
 )
 def test_folder_without_histories_stops_the_run(

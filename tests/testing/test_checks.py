@@ -13,6 +13,7 @@ import pytest
 import flowser
 from flowser import flow
 from flowser._worker.observing import observed, observer
+from flowser.exceptions import ExecutionFailed
 from flowser.replay.run import Run
 from flowser.testing import (
     Checks,
@@ -53,6 +54,13 @@ async def remembering() -> None:
     await asyncio.sleep(len(seen))
 
 
+@workflow
+async def failing() -> None:
+    """Raise what has a longer traceback each time."""
+    raise always
+
+
+always = ValueError("no")
 calls = itertools.count()
 seen: list[int] = []
 
@@ -73,6 +81,15 @@ async def test_decisions_of_runs_that_are_kept_and_of_new_ones_are_checked(
     assert checks.count == 4
     assert worker.counts["runs resumed"] == (3 if sticky else 0)
     assert checks.reports == []
+
+
+async def test_where_a_failure_was_raised_is_not_compared() -> None:
+    with checked_replays() as checks:
+        async with LocalSwf() as swf:
+            for _ in range(2):
+                with pytest.raises(ExecutionFailed, match="ValueError: no"):
+                    await swf.run(failing)
+    assert (checks.count, checks.reports) == (2, [])
 
 
 async def test_nothing_more_is_asked_of_swf() -> None:

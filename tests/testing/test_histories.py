@@ -236,6 +236,14 @@ def test_file_that_is_not_there_is_told_with_a_remedy(tmp_path: Path) -> None:
         load_history(tmp_path / "nowhere.json")
 
 
+@pytest.mark.parametrize("name", [".", '{"events": ' + "[" * 5_000])
+def test_what_is_no_path_of_a_file_is_told_with_a_remedy(name: str) -> None:
+    problem = r"cannot be read: .*: give the path of a file"
+    with pytest.raises(InvalidArgument, match=problem) as told:
+        load_history(name)
+    assert len(str(told.value)) < 400
+
+
 @pytest.mark.parametrize(
     ("source", "problem"),
     [

@@ -217,6 +217,16 @@ async def test_code_that_does_less_or_more_is_reported(tmp_path: Path) -> None:
         replay(longer, file)
 
 
+async def test_code_that_exits_does_not_end_the_process(tmp_path: Path) -> None:
+    @declared("steps")
+    async def leaving() -> str:
+        raise SystemExit(3)
+
+    file = await recorded(tmp_path, steps)
+    with pytest.raises(flow.Trouble, match=r"workflow code raises SystemExit\(3\)"):
+        replay(leaving, file)
+
+
 async def test_change_after_the_end_of_an_open_history_is_none(tmp_path: Path) -> None:
     @declared("steps")
     async def changed() -> str:

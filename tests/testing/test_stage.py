@@ -15,6 +15,7 @@ import flowser
 from flowser import flow
 from flowser.domain import Domain
 from flowser.exceptions import (
+    Error,
     ExecutionCanceled,
     ExecutionFailed,
     ExecutionTimedOut,
@@ -236,6 +237,20 @@ async def test_workflow_that_cannot_go_on_fails_the_test_at_once() -> None:
         assert "testing/test_stage.py:" in str(caught.value)
         assert (swf.now - start).total_seconds() < 90  # its decision was left, once
         assert await swf.run(pack, "o-1", 1) == ["o-1"]  # others are free of it
+
+
+async def test_workflow_that_exits_fails_the_test_at_once(
+    swf: LocalSwf, caplog: pytest.LogCaptureFixture
+) -> None:
+    @workflow
+    async def leaving() -> None:
+        raise SystemExit(3)
+
+    start = swf.now
+    with pytest.raises(Error, match=r"the worker has stopped: .* raised SystemExit"):
+        await swf.run(leaving)
+    assert (swf.now - start).total_seconds() < 90
+    assert "SystemExit(3) in a handler" in caplog.text
 
 
 async def test_result_that_cannot_be_read_fails_the_test_at_once(

@@ -119,6 +119,8 @@ def _path_of(config: pytest.Config, arg: str) -> Path:
 
 def _found(config: pytest.Config, given: str) -> Path:
     """Find a folder from where pytest was called, or else from its root."""
+    if not given:  # an empty variable, say; it would be all that is below
+        raise pytest.UsageError("--flowser-histories: name a folder")
     for base in (config.invocation_params.dir, config.rootpath):
         path = (base / given).resolve()
         if path.exists():

@@ -17,6 +17,7 @@ Source:
 """
 
 import json
+import textwrap
 from collections.abc import AsyncIterable, Iterable, Mapping
 from datetime import UTC, datetime
 from os import PathLike
@@ -207,6 +208,11 @@ def _content(name: str) -> Any:
         return json.loads(Path(name).read_bytes())
     except FileNotFoundError as error:
         raise InvalidArgument(name, "is not there", _SAVE) from error
+    except OSError as error:  # a folder, or a text that is no path
+        shown = textwrap.shorten(name, 200)
+        problem = f"cannot be read: {error.strerror}"
+        remedy = "give the path of a file, or what json.loads() makes of a text"
+        raise InvalidArgument(shown, problem, remedy) from error
     except (ValueError, RecursionError) as error:  # also of text that is no Unicode
         raise InvalidArgument(name, f"is no JSON: {error}", _SAVE) from error
 

@@ -17,7 +17,7 @@ from flowser._worker.handlers import Handlers
 from flowser._worker.pollers import pollers_of
 from flowser._worker.serving import Serving
 from flowser.domain import Domain
-from flowser.exceptions import ConfigurationError, UnknownResourceFault
+from flowser.exceptions import ConfigurationError, Error, UnknownResourceFault
 from flowser.replay.state import State
 from flowser.worker import Worker
 
@@ -121,7 +121,7 @@ class _Handlers(Handlers[T]):
 
 
 class _Crew(Crew):
-    """A crew that tells of decisions that failed."""
+    """A crew that tells of decisions that failed, and of its end."""
 
     def __init__(self, threads: int, stop: Callable[[], None], hear: Hear) -> None:
         super().__init__(threads, stop)
@@ -132,3 +132,9 @@ class _Crew(Crew):
         if isinstance(error, Exception) and not isinstance(error, _PASSING):
             self._hear(error)
         return super().failed(run_id, error)
+
+    def exit(self) -> None:
+        """Stop, and tell of it: nothing would happen any more."""
+        what = "a handler, or workflow code, raised SystemExit or KeyboardInterrupt"
+        self._hear(Error(f"the worker has stopped: {what}; its log says where"))
+        super().exit()

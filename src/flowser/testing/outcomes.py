@@ -13,9 +13,16 @@ from typing import Any, NamedTuple
 import msgspec
 
 from flowser._flow.recording import silenced
-from flowser.decisions import Decision, RecordMarker, member, wrapped
+from flowser.decisions import (
+    Decision,
+    FailWorkflowExecution,
+    RecordMarker,
+    member,
+    wrapped,
+)
 from flowser.events import Event
 from flowser.replay import formats, steps
+from flowser.replay.failures import Description
 from flowser.replay.run import Answer, Run
 
 Plain = dict[str, Any]
@@ -72,8 +79,23 @@ def outcome(answer: Answer, places: dict[int, str] | None = None) -> Outcome:
 
 
 def _plain(decision: Decision) -> Plain:
+    if isinstance(decision, FailWorkflowExecution):
+        details = _without_tracebacks(decision.details)
+        decision = msgspec.structs.replace(decision, details=details)
     plain: Plain = msgspec.json.decode(msgspec.json.encode(wrapped(decision)))
     return plain
+
+
+def _without_tracebacks(details: str | None) -> str | None:
+    """Leave out what no decision is about; it depends on the depth of the stack."""
+    try:
+        told = msgspec.json.decode(details or "", type=Description)
+    except msgspec.MsgspecError:
+        return details
+    each: Description | None = told
+    while each is not None:
+        each.traceback, each = "", each.cause
+    return msgspec.json.encode(told).decode()
 
 
 def decide_again(run: Run, events: Sequence[Event], known: Outcome) -> Outcome:

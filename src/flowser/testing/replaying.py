@@ -11,7 +11,7 @@ from flowser._flow.declaring import Nowhere
 from flowser._flow.recording import recorded, silenced
 from flowser.events import WorkflowExecutionStarted
 from flowser.exceptions import InvalidArgument
-from flowser.flow import NonDeterminism, Program
+from flowser.flow import NonDeterminism, Program, Trouble
 from flowser.replay.run import Run
 from flowser.shapes import WorkflowExecution
 from flowser.testing.histories import History, Saved, read
@@ -77,6 +77,8 @@ def replay_saved(
             if saved.execution is None and flow.random in run.locals:
                 error.add_note(_NO_IDS)
             raise
+        except SystemExit as error:  # of the code, not of this process
+            raise Trouble(f"workflow code raises {error!r}") from error
         finally:
             run.end()
 

@@ -140,14 +140,18 @@ _TOLD: set[Finding] = set()
 
 
 def _entries(kind: type[types.Workflow]) -> list[Called]:
-    """List what a worker calls of a workflow: its code, and its signal handlers."""
+    """List what a worker calls of a workflow: its code, and its signal handlers.
+
+    An instance is made whenever a run is replayed.
+    """
     if issubclass(kind, OfFunction):
         return [*functions_of(kind.parameters.function)]
     members = {name: looked_up(kind, name)[1] for name in dir(kind)}
+    own = {"__init__", "run"} if "run" in members else set()
     return [
         called
         for name, each in members.items()
-        if is_a(each, FunctionType) and (name == "run" or HANDLES in vars(each))
+        if is_a(each, FunctionType) and (name in own or HANDLES in vars(each))
         for called in functions_of(each, kind)
     ]
 

@@ -52,6 +52,7 @@ DATABASE = Reason("goes to a database", troubles.ACTIVITY)
 PROCESS = Reason("starts or ends processes", troubles.ACTIVITY)
 THREAD = Reason("is for threads", f"use asyncio's own, or {troubles.ACTIVITY}")
 LOOP = Reason("is nothing that the loop of a workflow does", troubles.ACTIVITY)
+EXIT = Reason("stops every worker that runs it", "raise an exception, or return")
 CONSOLE = Reason("asks a person at the console", "wait for flow.signals()")
 ADDRESS = Reason("differs from process to process", "use a key of your own")
 GLOBAL = Reason("is shared by all runs", "keep it in a local variable")
@@ -147,7 +148,7 @@ _TABLE: tuple[tuple[Reason | None, str], ...] = (
         PROCESS,
         """
         subprocess. multiprocessing. pty. os.system os.popen os.fork os.forkpty
-        os.kill os.killpg os.abort os._exit os.execv os.execve os.execvp os.execvpe
+        os.kill os.killpg os.execv os.execve os.execvp os.execvpe
         os.posix_spawn os.posix_spawnp os.spawnv os.spawnve os.wait os.waitpid
         signal. atexit.
         asyncio.create_subprocess_exec asyncio.create_subprocess_shell
@@ -173,6 +174,7 @@ _TABLE: tuple[tuple[Reason | None, str], ...] = (
             f"asyncio.AbstractEventLoop.{name}" for name in REFUSED - vars(Loop).keys()
         ),
     ),
+    (EXIT, "sys.exit os._exit os.abort"),
     (CONSOLE, "input breakpoint getpass.getpass pdb."),
     (ADDRESS, "id hash"),
     (COROUTINES, "asyncio.as_completed"),
