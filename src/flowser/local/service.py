@@ -18,7 +18,7 @@ import functools
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
 from flowser.local._clock import Clock
@@ -263,17 +263,17 @@ class Service:
         engine = self._engine
         if engine is None or self._commits.failing or self._ended:
             return
-        self._commits.take(engine.take_facts(), [*self._telling(engine)])
+        telling: list[Tell] = [
+            functools.partial(self._tell, waiting, answer)
+            for parked, answer in engine.take_wakeups()
+            if (waiting := self._waiting.pop(parked, None)) is not None
+        ]
+        telling += [
+            functools.partial(self._begin, invocation)
+            for invocation in engine.take_invocations()
+        ]
+        self._commits.take(engine.take_facts(), telling)
         self._set_alarm(engine)
-
-    def _telling(self, engine: Engine) -> Iterator[Tell]:
-        """Give what is done when what happened is stored."""
-        for parked, answer in engine.take_wakeups():
-            waiting = self._waiting.pop(parked, None)
-            if waiting is not None:
-                yield functools.partial(self._tell, waiting, answer)
-        for invocation in engine.take_invocations():
-            yield functools.partial(self._begin, invocation)
 
     def _tell(self, waiting: _Answer, answer: bytes, stored: bool) -> None:
         if not waiting.done():

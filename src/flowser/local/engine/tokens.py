@@ -7,7 +7,6 @@ Source:
     swf-semantics.md sections 1.1 and 11; reliability.md section 5.
 """
 
-import base64
 import binascii
 import hashlib
 import hmac
@@ -108,11 +107,12 @@ class Tokens:
         return token.position
 
     def _sealed(self, data: bytes) -> str:
-        return base64.b64encode(self._digest(data) + data).decode()
+        raw = self._digest(data) + data
+        return binascii.b2a_base64(raw, newline=False).decode()
 
     def _opened(self, text: str) -> bytes:
         try:
-            raw = base64.b64decode(text, validate=True)
+            raw = binascii.a2b_base64(text, strict_mode=True)
         except (binascii.Error, ValueError):
             raise faults.invalid_token() from None
         digest, data = raw[:_DIGEST], raw[_DIGEST:]
