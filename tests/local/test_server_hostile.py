@@ -404,6 +404,31 @@ async def test_requests_that_do_not_wait_are_answered_in_order(raw: Raw) -> None
         assert (await raw.reply()).json["message"] == f"Unknown domain: n-{number}"
 
 
+@pytest.mark.parametrize("body", [b'{"registrationStatus":"REGISTERED"}', b"{"])
+@pytest.mark.parametrize(
+    ("version", "wish", "told"),
+    [
+        ("1.1", None, None),
+        ("1.1", "close", "close"),
+        ("1.0", None, None),  # as 1.0 has it, the connection ends
+        ("1.0", "keep-alive", "keep-alive"),
+    ],
+)
+async def test_a_connection_goes_on_as_its_caller_wishes(
+    raw: Raw, body: bytes, version: str, wish: str | None, told: str | None
+) -> None:
+    headers = {"Host": raw.host, "Connection": wish}
+    line = f"POST / HTTP/{version}"
+    raw.send(request(f"{TARGET}ListDomains", body, headers, line))
+    reply = await raw.reply()
+    assert reply.status == (400 if body == b"{" else 200)
+    assert reply.headers.get("Connection") == told
+    if (version, wish) in (("1.1", None), ("1.0", "keep-alive")):
+        assert (await raw.ask("ListDomains", LISTING)).status == 200
+    else:
+        assert await raw.ended() == b""
+
+
 # -- what is told -------------------------------------------------------------------
 
 
