@@ -18,7 +18,7 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -52,7 +52,7 @@ class Mortal(Store):
 
     dead = False
 
-    def append(self, taken: Iterable[Fact]) -> None:
+    def append(self, taken: Sequence[Fact]) -> None:
         """Take over what happened, if anybody lives."""
         if not self.dead:
             super().append(taken)
