@@ -168,6 +168,47 @@ def test_a_lower_limit_than_swfs_own_is_waited_for() -> None:
     story.replayed()
 
 
+def test_timers_wait_for_one_another_where_fewer_may_be_open() -> None:
+    @workflow
+    async def order() -> str:
+        await asyncio.gather(*(asyncio.sleep(5) for _ in range(6)))
+        return "rested"
+
+    story = Story(order, rig=Rig(quotas=Quotas(open_timers=2)))
+    while not (story.answers and story.answers[-1].closes):
+        story.settle()
+        story.skip(5)
+    assert story.result == "rested"
+    # Four and a pause are refused, then two and a pause.
+    assert story.event_types.count("StartTimerFailed") == 8
+    story.replayed()
+
+
+def test_a_timer_that_is_stopped_makes_room_for_another() -> None:
+    @workflow
+    async def order() -> str:
+        long = asyncio.create_task(asyncio.sleep(600))
+        await asyncio.sleep(0)
+        short = asyncio.create_task(asyncio.sleep(5))
+        await work("a")
+        long.cancel()
+        await short
+        return "rested"
+
+    story = Story(order, using=[work], rig=Rig(quotas=Quotas(open_timers=1)))
+    story.settle()
+    [task] = story.tasks()
+    story.complete(task.id, "")
+    stop, start = story.decisions()
+    assert isinstance(stop, d.CancelTimer)
+    assert isinstance(start, d.StartTimer)
+    story.settle()
+    story.skip(5)
+    story.settle()
+    assert story.result == "rested"
+    story.replayed()
+
+
 def test_what_waits_for_a_lower_limit_can_be_canceled() -> None:
     @workflow
     async def order() -> str:

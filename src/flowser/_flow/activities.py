@@ -20,7 +20,7 @@ from flowser._flow.options import (
     check_settings,
     checked,
 )
-from flowser._flow.planning import Planning
+from flowser._flow.planning import Planning, call
 from flowser.decisions import Decision, ScheduleActivityTask
 from flowser.exceptions import InvalidArgument
 from flowser.replay import formats
@@ -81,11 +81,7 @@ class Activity(Planning, Generic[P, R]):
         run = current()
         if run is None:
             return self._plainly(args, kwargs)
-        return self._scheduled(run, args, kwargs)
-
-    async def _scheduled(self, run: Any, args: Any, kwargs: Any) -> R:
-        result: R = await run.begin(Operation, self._plan, (args, kwargs))
-        return result
+        return call(run, (Operation, self._plan, (args, kwargs)))
 
     async def _plainly(self, args: Any, kwargs: Any) -> R:
         found = self.function(*args, **kwargs)

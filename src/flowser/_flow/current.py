@@ -10,6 +10,8 @@ from flowser.replay.state import State
 
 R = TypeVar("R")
 
+_get_running_loop = asyncio._get_running_loop  # noqa: SLF001 - it raises nothing
+
 #: What a call gives: a coroutine, for task groups take nothing less. Not of any type
 #: whatever in its first two places: mypy would take a ``gather`` of two for anything.
 Called = Coroutine[object, None, R]
@@ -32,8 +34,8 @@ class NotInWorkflow(Error, RuntimeError):
 
 def current() -> State | None:
     """Give the run whose code is running; None elsewhere."""
-    loop: Any = asyncio._get_running_loop()  # noqa: SLF001 - quick, and raises nothing
-    return loop.run if isinstance(loop, Loop) else None
+    loop: Any = _get_running_loop()
+    return loop.run if loop.__class__ is Loop else None
 
 
 def needed(what: str) -> State:

@@ -10,6 +10,7 @@ from typing import Any
 from flowser import serializing, types
 from flowser._flow.declaring import Nowhere, OfFunction
 from flowser._flow.failures import describe
+from flowser._flow.planning import call
 from flowser._flow.signals import handlers_of, subscribe
 from flowser.calling import DomainLike
 from flowser.events import WorkflowExecutionStarted
@@ -23,6 +24,8 @@ class Program:
         kind: The class.
         domain: Whose serializer is used where the class has none.
     """
+
+    calls = call.__code__
 
     def __init__(
         self, kind: type[types.Workflow], domain: DomainLike | None = None

@@ -11,6 +11,19 @@ from flowser import serializing
 from flowser._flow.payloads import reader
 from flowser.decisions import Decision
 from flowser.replay.operations import Plan
+from flowser.replay.state import State
+
+
+async def call(run: State, given: Any) -> Any:
+    """Begin an operation, and wait for what it comes to.
+
+    Args:
+        run: The run that begins it.
+        given: Its class, its plan, and its arguments.
+    """
+    # The frame lasts as long as the operation: what that was begun with need not.
+    given = run.begin(*given)
+    return await given
 
 
 class Planning(abc.ABC):

@@ -26,7 +26,7 @@ from flowser._flow.options import (
     check_settings,
     checked,
 )
-from flowser._flow.planning import Planning
+from flowser._flow.planning import Planning, call
 from flowser.decisions import (
     ContinueAsNewWorkflowExecution,
     Decision,
@@ -94,11 +94,7 @@ class Workflow(Planning, Generic[P, R]):
         if run is None:
             plainly: Coroutine[Any, Any, R] = self.function(*args, **kwargs)
             return plainly
-        return self._started(run, args, kwargs)
-
-    async def _started(self, run: Any, args: Any, kwargs: Any) -> R:
-        result: R = await run.begin(Child, self._plan, (args, kwargs))
-        return result
+        return call(run, (Child, self._plan, (args, kwargs)))
 
     def start(self, *args: P.args, **kwargs: P.kwargs) -> Child[R]:
         """Start a child, and give a handle: a future of its result.

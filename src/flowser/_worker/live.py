@@ -23,7 +23,7 @@ log = logging.getLogger("flowser.worker")
 
 #: What a run, a task of it, and something that it waits for take in memory, in bytes:
 #: about so, for what an author keeps in variables is not known.
-_RUN, _TASK, _OPEN = 9_000, 2_000, 1_000
+_RUN, _TASK, _OPEN = 6_000, 2_000, 1_000
 
 
 class Live(Hosted):

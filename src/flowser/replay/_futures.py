@@ -15,7 +15,7 @@ import contextvars
 import sys
 import zlib
 from asyncio import CancelledError
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Coroutine, Generator
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,50 +31,59 @@ __all__ = ["CancelledError", "Future", "Handle", "Task"]
 R = TypeVar("R")
 
 #: Longer prefixes of numbers are shortened: an id has at most 256 characters.
-_DEPTH = 160
+DEPTH = 160
+
+#: What stands for a name that is made when it is wanted: most never are.
+_UNNAMED = str(b"task", "ascii")  # no other string is the same object
+
+# What a task has to tell asyncio; it documents them, for loops that have their own.
+register_task: Any = asyncio.tasks._register_task  # noqa: SLF001 - as above
+enter_task: Any = asyncio.tasks._enter_task  # noqa: SLF001 - as above
+leave_task: Any = asyncio.tasks._leave_task  # noqa: SLF001 - as above
+
+# Quicker than by super(), and often.
+init_future = asyncio.Future.__init__
+_init_task = asyncio.Task.__init__
 
 _ASYNCIO_TASKS = asyncio.tasks.__file__
 _GATHER = asyncio.gather.__code__
+_UNORDERED = ("as_completed", "_AsCompletedIterator")
 
 
 class Handle(msgspec.Struct, eq=False):  # a struct is made quickly, and often
     """A callback that waits for its turn; what ``call_soon`` returns.
 
     Attributes:
-        callback: What is called; None when it was cancelled.
-        args: With what.
+        call: What is called, and with what; nothing when it was cancelled.
         context: Where.
         again: Whether it tells a task of a cancellation that anyio's scopes repeat.
     """
 
-    callback: Callable[..., object] | None
-    args: tuple[Any, ...]
+    call: tuple[Any, ...]
     context: contextvars.Context
     again: bool = False
 
     def cancel(self) -> None:
         """Do not call it after all."""
-        self.callback = None
-        self.args = ()
+        self.call = ()
 
     def cancelled(self) -> bool:
         """Tell whether it was cancelled."""
-        return self.callback is None
+        return not self.call
 
 
 class Future(asyncio.Future[R]):
     """A future that hashes by the number of its creation."""
 
-    __slots__ = ("_hash",)
+    __slots__ = ("_number",)
 
     def __init__(self, loop: "Loop") -> None:
         """Wait for a result."""
-        loop.created += 1
-        self._hash = loop.created  # first, for C code may hash it
-        asyncio.Future.__init__(self, loop=loop)  # quicker than super(), and often
+        loop.created = self._number = loop.created + 1
+        init_future(self, loop=loop)
 
     def __hash__(self) -> int:
-        return self._hash
+        return self._number
 
 
 class Task(asyncio.Task[Any]):
@@ -82,47 +91,44 @@ class Task(asyncio.Task[Any]):
 
     Attributes:
         path: Where it was created: ``2.1`` is the first thing of task ``2``.
-        prefix: What the numbers of all that it begins start with.
         count: How much it has begun.
     """
 
-    __slots__ = ("_hash", "count", "path", "prefix")
+    __slots__ = ("_number", "count", "path")
 
     def __init__(
         self,
         coro: Coroutine[Any, Any, Any] | Generator[Any, None, Any],
-        *,
         loop: "Loop",
         path: str,
         name: str | None,
         context: contextvars.Context | None,
     ) -> None:
         """Begin to run at the loop's next round."""
-        loop.created += 1
-        self._hash = loop.created
+        loop.created = self._number = loop.created + 1
         self.path = path
-        self.prefix = f"{path}." if path else ""
-        if len(path) > _DEPTH:
-            self.prefix = f"x{zlib.crc32(path.encode()):08x}."
         self.count = 0
-        name = f"task {path}" if name is None else name
-        super().__init__(coro, loop=loop, name=name, context=context)
+        if name is None:
+            name = _UNNAMED
+        _init_task(self, coro, loop=loop, name=name, context=context)
 
     def __hash__(self) -> int:
-        return self._hash
+        loop: Any = self.get_loop()
+        hashed: int = loop.salt + self._number
+        return hashed
+
+    def get_name(self) -> str:
+        """Give its name; its path names it when nobody did."""
+        name = super().get_name()
+        return f"task {self.path}" if name is _UNNAMED else name
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel it; anyio's scopes do so in an order that is no order."""
         if not by_anyio(sys._getframe(1)):  # noqa: SLF001 - who calls
             return super().cancel(msg)
         loop: Any = self.get_loop()
-        with loop.in_order(self._hash):
+        with loop.in_order(self._number):
             return super().cancel(msg)
-
-    def unretrieved(self) -> BaseException | None:
-        """Give what it raised if nobody has looked at it, and look at it."""
-        told = self.done() and self._log_traceback  # a member of asyncio's
-        return self.exception() if told else None
 
     def unlogged(self) -> None:
         """Say nothing when it is thrown away."""
@@ -134,25 +140,44 @@ class Task(asyncio.Task[Any]):
         raise NotReplayable("a thread")
 
 
+def numbered(path: str, count: int) -> str:
+    """Give the number of what the task of a path begins."""
+    if len(path) > DEPTH:
+        path = f"x{zlib.crc32(path.encode()):08x}"
+    return f"{path}.{count}" if path else str(count)
+
+
 def by_anyio(frame: FrameType) -> bool:
     """Tell whether it is anyio that calls."""
     name: str = frame.f_globals.get("__name__", "")
     return name.startswith("anyio.")
 
 
-def refuse_as_completed(coro: Any) -> None:
-    """Refuse ``as_completed([f(), g()])``: a set of coroutines has no order."""
-    frame = sys._getframe(2)  # noqa: SLF001 - who calls
+def unretrieved(task: Any) -> BaseException | None:
+    """Give what a task raised if nobody has looked at it, and look at it."""
+    told = task.done() and task._log_traceback  # noqa: SLF001 - a member of asyncio's
+    error: BaseException | None = task.exception() if told else None
+    return error
+
+
+def asker(coro: Any) -> FrameType | None:
+    """Give the frame that wants a task; None inside of asyncio's own module.
+
+    Raises:
+        NotReplayable: For ``as_completed([f(), g()])``: a set of coroutines has no
+            order.
+    """
+    frame: FrameType | None = sys._getframe(2)  # noqa: SLF001 - who calls
     for _ in range(3):
-        if frame.f_code.co_filename != _ASYNCIO_TASKS or frame.f_code is _GATHER:
-            return
-        name = frame.f_code.co_qualname
-        if name.startswith(("as_completed", "_AsCompletedIterator")):
+        if frame is None or (code := frame.f_code) is _GATHER:
+            return None
+        if code.co_filename != _ASYNCIO_TASKS:
+            return frame
+        if code.co_qualname.startswith(_UNORDERED):
             coro.close()
             raise NotReplayable("as_completed() over bare coroutines", TASKS)
-        if frame.f_back is None:
-            return
         frame = frame.f_back
+    return None
 
 
 def refuse_unordered(futures: set[Any]) -> None:

@@ -15,7 +15,6 @@ import asyncio
 import contextvars
 import sys
 import zlib
-from collections import deque
 from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -24,46 +23,46 @@ from flowser.replay._futures import (
     Future,
     Handle,
     Task,
+    asker,
     by_anyio,
-    refuse_as_completed,
+    enter_task,
+    leave_task,
+    numbered,
     refuse_unordered,
+    unretrieved,
 )
-from flowser.replay._refusing import Refusing
-from flowser.replay.troubles import NotReplayable, Spinning
-
-#: Callbacks between two events after which a run is said to spin.
-BUDGET = 100_000
-
-#: Rounds after which the loop looks whether anything still changes.
-_PATIENCE = 32
+from flowser.replay._rounds import BUDGET, Rounds
+from flowser.replay.calls import Call, task_of
+from flowser.replay.troubles import NotReplayable
 
 #: How often code whose run was thrown away is cut off.
 _CUTS = 100
 
 # What a loop has to do by itself; asyncio has no public names for it.
-_current_task = asyncio.current_task
+if sys.version_info >= (3, 12):
+    _current_task = asyncio.current_task
+else:  # there, that is a function in Python, and so twice as slow
+    _current_tasks: Any = asyncio.tasks._current_tasks  # type: ignore[attr-defined]  # noqa: SLF001 - as above
+    _current_task = _current_tasks.get
 _get_running_loop = asyncio._get_running_loop  # noqa: SLF001 - as above
 _set_running_loop = asyncio._set_running_loop  # noqa: SLF001 - as above
-_enter_task = asyncio.tasks._enter_task  # noqa: SLF001 - as above
-_leave_task = asyncio.tasks._leave_task  # noqa: SLF001 - as above
 
 # Who asks for futures that are looked at more closely.
 _WRAPS = asyncio.wrap_future.__code__
 _WAITS = asyncio.tasks._wait.__code__  # type: ignore[attr-defined]  # noqa: SLF001 - as above
 
 
-class Loop(Refusing):
+class Loop(Rounds):
     """The loop of one run.
 
     Attributes:
         run: Whose loop it is.
         now: Seconds since 1970; only :class:`~flowser.replay.Run` moves it.
-        created: The number of the latest future or task; high bits are the run's.
+        created: The number of the latest future or task.
+        salt: What the hashes of its tasks begin with.
         tasks: In order of creation; those that are done go at :meth:`prune`.
-        changes: Counts what is asked of SWF: the loop stands still without.
         unhandled: Contexts of exceptions that nobody retrieved.
         dead: Whether the run was thrown away.
-        ready: What is to be called, in order.
     """
 
     def __init__(
@@ -80,22 +79,20 @@ class Loop(Refusing):
             call_at: Makes a timer; returns what cancels it.
             budget: Callbacks between two events.
         """
+        super().__init__(budget)
         self.run: Any = None
         self.now = 0.0
-        # The ids of different runs differ: asyncio keeps the tasks of all in one set.
-        self.created = zlib.crc32(seed.encode()) << 24
-        self.tasks: list[Task] = []
-        self.changes = 0
+        self.created = 0
+        # Those of different runs differ: asyncio keeps the tasks of all in one set.
+        self.salt = zlib.crc32(seed.encode()) << 24
+        self.tasks: list[Task | Call] = []
         self.unhandled: list[dict[str, Any]] = []
         self.dead = False
         self.context = contextvars.Context()
-        self.ready: deque[Handle] = deque()
         self._call_at = call_at
-        self._budget = budget
         self._loose = 0
         self._cuts = 0
         self._many = 1
-        self._burst: list[tuple[int, Handle]] = []
         self._generators: list[Any] = []
 
     # -- numbers --
@@ -109,11 +106,11 @@ class Loop(Refusing):
         if task.__class__ is not Task:
             raise NotReplayable("asyncio.Task()", "use asyncio.create_task()")
         task.count += 1
-        return f"{task.prefix}{task.count}"
+        return numbered(task.path, task.count) if task.path else str(task.count)
 
     def current(self) -> Task | None:
         """Give the task that runs; None in a callback."""
-        task: Task | None = _current_task(self)  # type: ignore[assignment]
+        task: Task | None = _current_task(self)
         return task
 
     # -- running --
@@ -125,7 +122,7 @@ class Loop(Refusing):
         task = None if host is None else _current_task(host)
         hooks = sys.get_asyncgen_hooks()
         if host is not None and task is not None:
-            _leave_task(host, task)
+            leave_task(host, task)
         _set_running_loop(self)
         sys.set_asyncgen_hooks(self._generators.append, _ignore)
         try:
@@ -134,75 +131,7 @@ class Loop(Refusing):
             sys.set_asyncgen_hooks(*hooks)
             _set_running_loop(host)
             if host is not None and task is not None:
-                _enter_task(host, task)
-
-    def drain(self) -> None:
-        """Call what is ready, round by round, until nothing is, or nothing changes.
-
-        A round is what is ready at its beginning. anyio's cancel scopes call
-        themselves, and cancel their tasks, again and again for as long as one lives,
-        which may be until an activity acknowledges. So a queue that is but for that
-        the same round after round, while nothing was asked of SWF, is left for after
-        the next event.
-
-        Raises:
-            Spinning: When the budget is used up.
-        """
-        ready = self.ready
-        popleft = ready.popleft
-        rounds, left = 0, self._budget
-        before: list[tuple[Any, Any]] = []
-        changes = self.changes
-        while ready:
-            rounds += 1
-            if rounds > _PATIENCE:
-                queue = [(h.callback, h.args) for h in ready if not h.again]
-                if queue == before and changes == self.changes:
-                    return
-                before, changes = queue, self.changes
-            many = len(ready)
-            left -= many
-            if left < 0:
-                raise Spinning(self._budget)
-            for _ in range(many):
-                handle = popleft()
-                callback = handle.callback
-                if callback is not None:
-                    try:
-                        handle.context.run(callback, *handle.args)
-                    except (SystemExit, KeyboardInterrupt):
-                        raise
-                    except BaseException as error:  # noqa: BLE001 - as asyncio's
-                        words = f"Exception in callback {callback!r}"
-                        self.call_exception_handler(
-                            {"message": words, "exception": error}
-                        )
-
-    @contextmanager
-    def in_order(self, number: int) -> Iterator[None]:
-        """Wake tasks that are cancelled one after the other in order of creation.
-
-        anyio keeps the scopes inside a scope in a set, by their addresses.
-        """
-        ready, burst = self.ready, self._burst
-        before = len(ready)
-        if not 0 < len(burst) <= before:
-            burst = self._burst = []
-        elif ready[-1] is not burst[-1][1] or ready[-len(burst)] is not burst[0][1]:
-            burst = self._burst = []  # something else was scheduled, or it has run
-        yield
-        woken = [(number, ready.pop()) for _ in range(before, len(ready))]
-        after = [pair for pair in burst if pair[0] > number]
-        for _ in after:
-            ready.pop()
-        for _, handle in woken:
-            handle.again = True
-        burst[len(burst) - len(after) :] = [*woken, *after]
-        ready.extend(handle for _, handle in (*woken, *after))
-
-    def push(self, handle: Handle) -> None:
-        """Make a handle ready, a timer's say."""
-        self.ready.append(handle)
+                enter_task(host, task)
 
     def end(self) -> None:
         """Throw everything away, so that no ``finally`` runs later or elsewhere.
@@ -213,11 +142,11 @@ class Loop(Refusing):
         self.ready.clear()
         with self.running():
             for task in [*self.tasks]:
-                if not task.done():
+                if not task.done() and type(task) is Task:  # a call has no code
                     task.unlogged()
-                    _enter_task(self, task)
+                    enter_task(self, task)
                     _end(task.get_coro())
-                    _leave_task(self, task)
+                    leave_task(self, task)
             for generator in self._generators:
                 _end(generator.aclose())
         self.ready.clear()
@@ -227,7 +156,7 @@ class Loop(Refusing):
     def tell_unretrieved(self) -> None:
         """Note what tasks raised that nobody awaited; at the end nobody will."""
         for task in self.tasks:
-            if error := task.unretrieved():
+            if error := unretrieved(task):
                 message = f"{task.get_name()} raised, and nobody awaited it"
                 self.call_exception_handler({"message": message, "exception": error})
 
@@ -248,7 +177,7 @@ class Loop(Refusing):
         if len(self.tasks) > self._many:
             self.tasks = [task for task in self.tasks if not task.done()]
             self._many = 2 * len(self.tasks) + 1
-        self._burst = []
+        self._burst = None
         if self._generators:
             alive = [g for g in self._generators if g.ag_frame is not None]
             self._generators[:] = alive
@@ -259,42 +188,27 @@ class Loop(Refusing):
         """Give the time of the run in seconds."""
         return self.now
 
-    def call_soon(  # type: ignore[override]
-        self,
-        callback: Callable[..., object],
-        *args: Any,
-        context: contextvars.Context | None = None,
-    ) -> Handle:
-        """Call *callback* in the next round."""
-        if context is None:
-            context = contextvars.copy_context()
-        handle = Handle(callback, args, context)
-        self.ready.append(handle)
-        return handle
-
     def call_later(  # type: ignore[override]
         self,
         delay: float,
-        callback: Callable[..., object],
-        *args: Any,
+        *call: Any,
         context: contextvars.Context | None = None,
     ) -> Any:
-        """Call *callback* after a time: an SWF timer."""
-        return self.call_at(self.now + delay, callback, *args, context=context)
+        """Call something after a time: an SWF timer."""
+        return self.call_at(self.now + delay, *call, context=context)
 
     def call_at(  # type: ignore[override]
         self,
         when: float,
-        callback: Callable[..., object],
-        *args: Any,
+        *call: Any,
         context: contextvars.Context | None = None,
     ) -> Any:
-        """Call *callback* at a time: an SWF timer; at once when it is past."""
+        """Call something at a time: an SWF timer; at once when it is past."""
         if when <= self.now:
-            return self.call_soon(callback, *args, context=context)
+            return self.call_soon(*call, context=context)
         if context is None:
             context = contextvars.copy_context()
-        return self._call_at(when, Handle(callback, args, context))
+        return self._call_at(when, Handle(call, context))
 
     def create_future(self) -> Future[Any]:
         """Make a future.
@@ -319,17 +233,24 @@ class Loop(Refusing):
         name: str | None = None,
         context: contextvars.Context | None = None,
         path: str | None = None,
-        **_: Any,
-    ) -> Task:
+        eager_start: bool | None = None,  # noqa: ARG002 - it would change the order
+    ) -> Any:
         """Make a task; its path is the current task's next number, unless given."""
         if self.dead:
             return self._stillborn(coro)
+        by = None
         if path is None:
-            refuse_as_completed(coro)
+            by = asker(coro)
             path = self.number()
+        task: Task | Call | None = None
         if context is None:
             context = contextvars.copy_context()
-        task = Task(coro, loop=self, path=path, name=name, context=context)
+            code = getattr(coro, "cr_code", None)
+            # anyio looks into the coroutines of tasks.
+            if code is self.run.program.calls and not (by and by_anyio(by)):
+                task = task_of(coro, path, name, context)
+        if task is None:
+            task = Task(coro, self, path, name, context)
         self.tasks.append(task)
         return task
 
@@ -345,7 +266,7 @@ class Loop(Refusing):
         coro.close()
         if by_anyio(sys._getframe(2)):  # noqa: SLF001 - who calls
             self.cut_off()
-        task = Task(coro, loop=self, path="", name="", context=self.context)
+        task = Task(coro, self, "", "", self.context)
         task.unlogged()
         self.ready.clear()
         return task

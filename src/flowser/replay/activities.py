@@ -4,20 +4,16 @@ Source:
     dx.md section 1.1 (activity cancel, activity retries).
 """
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from flowser import decisions
 from flowser.decisions import Decision
-from flowser.events import Event
 from flowser.replay import formats
-from flowser.replay._futures import Future, Handle
+from flowser.replay._futures import Handle
 from flowser.replay.commands import Command
 from flowser.replay.failures import OperationFailed
-from flowser.replay.operations import Operation, Plan
-from flowser.replay.timers import Timer
-
-if TYPE_CHECKING:
-    from flowser.replay.state import State
+from flowser.replay.operations import Operation
+from flowser.replay.retrying import Tries
 
 R = TypeVar("R")
 
@@ -25,47 +21,31 @@ R = TypeVar("R")
 class Activity(Operation[R]):
     """An activity; with a retry, all its attempts."""
 
-    __slots__ = ("attempt", "input", "pause", "progress", "told")
+    __slots__ = ()
 
     kind = "activity"
     opening = True
 
-    def __init__(self, run: "State", plan: Plan, arguments: Any, id: str) -> None:
-        """Describe the first attempt."""
-        self.attempt = 1
-        self.input: str | None = None
-        self.told: str | None = None  # the input of the attempt
-        self.progress: str | None = None  # what its attempts told last
-        self.pause: Timer | None = None
-        super().__init__(run, plan, arguments, id)
-        self.key = id
-        if plan.id is not None:
-            self.key = plan.id
-
     def make(self) -> Decision:
         """Make the decision; a retry has the input of the first attempt."""
-        return self.plan.make(self.key, self.arguments, self.told)
+        told = None if self.tries is None else self.tries.told
+        made = self.plan.make(self.key, self.arguments, told)
+        if self.plan.retry is None:
+            self.arguments = None  # the decision has them
+        return made
 
     def fits(self, attributes: Any) -> bool:
         """Compare the names; versions of one activity are one activity."""
-        return bool(attributes.activity_type.name == self.name)
-
-    def bind(self, event: Event) -> None:
-        """Keep what may be needed again."""
-        arguments = self.arguments
-        super().bind(event)
-        if self.plan.retry is not None:
-            self.arguments = arguments
-            if self.attempt == 1:
-                attributes: Any = event.attributes
-                self.input = attributes.input
+        name: str = attributes.activity_type.name
+        return name == self.plan.name
 
     def cancel(self, msg: Any = None) -> bool:
         """Cancel it, or the pause before its next attempt."""
-        if self.pause is not None and not self.done():
-            self.pause.cancel()
-            self.pause = None
-            return Future.cancel(self, msg)
+        tries = self.tries
+        if tries is not None and tries.pause is not None and not self.done():
+            tries.pause.cancel()
+            tries.pause = None
+            return self._drops(msg)
         return super().cancel(msg)
 
     def request_end(self) -> None:
@@ -74,30 +54,33 @@ class Activity(Operation[R]):
 
     def fail(self, error: OperationFailed) -> None:
         """Try again if there is a further attempt; else take the failure."""
-        retry = None if self.asked or self.done() else self.plan.retry
-        seed = f"{self.run.run_id} {self.id}"
-        pause = None if retry is None else retry.pause(self.attempt, error, seed)
-        if pause is None:
+        tries, retry = self.tries, self.plan.retry
+        pause = None
+        if tries is not None and retry is not None and self.wanted:
+            seed = f"{self.run.run_id} {self.id}"
+            pause = retry.pause(tries.attempt, error, seed)
+        if tries is None or pause is None:
             super().fail(error)
             return
-        self.attempt += 1
+        tries.attempt += 1
         # An attempt that told nothing leaves what the one before it told.
-        self.progress = getattr(error, "heartbeat", None) or self.progress
-        self._again(pause, self.progress)
+        tries.progress = getattr(error, "heartbeat", None) or tries.progress
+        self._again(tries, pause)
 
-    def _again(self, pause: float, details: str | None) -> None:
+    def _again(self, tries: Tries, pause: float) -> None:
         self.number = 0
-        self.key = f"{self.plan.id or self.id}~{self.attempt}"
-        self.told = formats.spliced(self.input, self.attempt, details)
-        attempt = Handle(self._ask, (), self.run.loop.context)
+        self.key = f"{self.plan.id or self.id}~{tries.attempt}"
+        tries.told = formats.spliced(tries.input, tries.attempt, tries.progress)
+        attempt = Handle((self._ask,), self.run.loop.context)
         if pause <= 0:
             self.run.loop.push(attempt)
         else:
-            self.pause = self.run.start_timer(f"{self.key}w", pause, attempt)
+            tries.pause = self.run.start_timer(f"{self.key}w", pause, attempt)
 
     def _ask(self) -> None:
-        self.pause = None
-        if not self.done():
+        if self.tries is not None:
+            self.tries.pause = None
+        if not self.ended():
             self.run.emit(self)
 
 

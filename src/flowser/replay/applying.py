@@ -5,6 +5,7 @@ Source:
 """
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from flowser.events import Event
@@ -37,9 +38,10 @@ def _cancel_requested(run: "State", _: Event, __: Any) -> None:
 
 def _delivered(number: str) -> Effect:
     """Make the effect of an event that brings a result of what *number* names."""
+    number_of = attrgetter(number)
 
     def effect(run: "State", event: Event, attributes: Any) -> None:
-        command: Any = run.closed(event, getattr(attributes, number))
+        command: Any = run.closed(event, number_of(attributes))
         try:
             command.deliver(getattr(attributes, "result", None))
         except SerializationError as error:

@@ -1,13 +1,14 @@
 """Decisions that SWF refused for now: they wait, all together, and are sent again.
 
 What is over a rate, or over a limit that is lower than SWF's own, is not the author's
-to know. One timer, longer each time, holds them all.
+to know. One timer, longer each time, holds them all; when there is no room for that
+timer, one that is open does.
 
 Source:
     dx.md section 1.2 (apply); swf-semantics.md sections 3.2 and 8.2.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flowser.events import Event
 from flowser.replay._futures import Handle
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 _LONGEST = 64.0
 _JITTER = 0.2
 
+#: Why no pause can be begun either.
+_TIMERS = "OPEN_TIMERS_LIMIT_EXCEEDED"
+
 
 def for_now(cause: str) -> bool:
     """Tell whether a refusal is one that passes."""
@@ -30,7 +34,7 @@ def for_now(cause: str) -> bool:
 class Holding:
     """What waits to be sent again."""
 
-    __slots__ = ("_closing", "_run", "_timer", "_times", "_waiting")
+    __slots__ = ("_closing", "_full", "_run", "_timer", "_times", "_waiting")
 
     def __init__(self, run: "State") -> None:
         """Hold nothing."""
@@ -39,6 +43,7 @@ class Holding:
         self._timer: Timer | None = None
         self._times = 0
         self._closing = False
+        self._full = False  # whether the next timer that ends makes room
 
     def hold(self, command: Command | None, event: Event) -> None:
         """Hold what was refused for now.
@@ -48,7 +53,7 @@ class Holding:
             event: The refusal.
         """
         if self._timer is not None and command is self._timer:
-            self._run.emit(self._timer)  # alone: each refusal is an event, of 25,000
+            self._hold_pause(self._timer, event)
             return
         if command is None:
             self._closing = True
@@ -59,8 +64,20 @@ class Holding:
             id = f"backoff-{event.id}"
             seconds = min(2.0**self._times, _LONGEST)
             seconds *= spread(_JITTER, f"{self._run.run_id} {id}")
-            again = Handle(self.release, (), self._run.loop.context)
+            again = Handle((self.release,), self._run.loop.context)
             self._timer = self._run.start_timer(id, seconds, again)
+
+    def _hold_pause(self, timer: Timer, event: Event) -> None:
+        attributes: Any = event.attributes
+        if attributes.cause == _TIMERS and self._run.opens.get("timer"):
+            self._full = True
+        else:
+            self._run.emit(timer)  # alone: each refusal is an event, of 25,000
+
+    def made_room(self) -> None:
+        """Take that a timer has fired, or is stopped."""
+        if self._full:
+            self.release()
 
     @property
     def closes_later(self) -> bool:
@@ -69,7 +86,7 @@ class Holding:
 
     def release(self) -> None:
         """Send all of it again."""
-        self._timer, self._closing = None, False
+        self._timer, self._closing, self._full = None, False, False
         waiting, self._waiting = self._waiting, {}
         for command in waiting:
             self._run.emit(command)

@@ -9,6 +9,7 @@ Source:
 
 import re
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 from flowser.events import Event
@@ -43,12 +44,9 @@ def _child_failed(attributes: Any) -> str | None:
     return None if attributes.initiated_event_id else _child(attributes)
 
 
+_activity = attrgetter("activity_id")
 _child = _by_note("child")
 _external = _by_note("external")
-
-
-def _activity(attributes: Any) -> str:
-    return str(attributes.activity_id)
 
 
 def _cancel(attributes: Any) -> str:
@@ -158,8 +156,10 @@ def settle(
         What agrees, for the report of what does not.
     """
     agreed = []
-    for key in [key for key in commands if key in outcomes]:
-        command, event = commands[key], outcomes[key]
+    for key, event in [*outcomes.items()]:
+        command = commands.get(key)
+        if command is None:
+            continue
         if command.event is not event and not command.fits(event.attributes):
             continue
         del commands[key], outcomes[key]

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from flowser.decisions import Decision
 from flowser.events import Event
-from flowser.replay._futures import Future
+from flowser.replay._futures import Future, init_future
 from flowser.replay.commands import Command
 from flowser.replay.failures import DecisionFailed, OperationFailed
-from flowser.replay.retrying import Retry
+from flowser.replay.retrying import Retry, Tries
 
 if TYPE_CHECKING:
     from flowser.replay.state import State
@@ -51,23 +51,23 @@ class Operation(Command, Future[R]):
     Attributes:
         id: Its number in the workflow.
         number: The event by which SWF knows it; 0 while it does not.
+        tries: What it has to remember to be tried again; None while it has not.
         undo: The key of the decision that asks SWF to cancel it; None without.
         late: What it brought while its cancellation waited: a result or an exception.
     """
 
     __slots__ = (
         "arguments",
-        "asked",
         "decision",
         "event",
         "id",
         "key",
         "late",
         "message",
-        "name",
         "number",
         "plan",
         "run",
+        "tries",
         "undo",
         "where",
     )
@@ -78,13 +78,20 @@ class Operation(Command, Future[R]):
         self.plan = plan
         self.arguments = arguments
         self.id = id
-        self.name = plan.name
+        self.key = id if plan.id is None else plan.id
         self.number = 0
-        self.asked = False
-        self.decision = self.event = self.where = self.late = None
+        self.decision = self.event = self.where = None
+        self.late = self.message = None
         self.undo: str | None = None
-        self.message: Any = None
-        Future.__init__(self, run.loop)
+        self.tries: Tries | None = None
+        loop = run.loop  # as Future: one call less, and often
+        loop.created = self._number = loop.created + 1
+        init_future(self, loop=loop)
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """What kind of its kind it is."""
+        return self.plan.name
 
     def make(self) -> Decision:
         """Make the decision."""
@@ -92,10 +99,16 @@ class Operation(Command, Future[R]):
 
     def bind(self, event: Event) -> None:
         """Be known by the event from now on; what was needed to ask is not any more."""
+        run = self.run
         self.number = event.id
-        self.run.bound[event.id] = self
-        self.run.opened(self.kind)
-        self.arguments = self.decision = None
+        run.bound[event.id] = self
+        run.opened(self.kind)
+        self.decision = None
+        if self.plan.retry is None:
+            self.arguments = None
+        elif self.tries is None:
+            attributes: Any = event.attributes
+            self.tries = Tries(attributes.input)
 
     # -- cancelling --
 
@@ -108,12 +121,11 @@ class Operation(Command, Future[R]):
         if self.done():
             return False
         if self.run.retract(self) or self.plan.cancellation == "abandon":
-            return super().cancel(msg)
-        if not self.asked:
-            self.asked = True
+            return self._drops(msg)
+        if self.undo is None:
             self.message = msg
             self.request_end()
-        return self.plan.cancellation == "wait" or super().cancel(msg)
+        return self.plan.cancellation == "wait" or self._drops(msg)
 
     def request_end(self) -> None:
         """Ask SWF to cancel it."""
@@ -125,33 +137,43 @@ class Operation(Command, Future[R]):
     @property
     def wanted(self) -> bool:
         """Whether it is still to be done."""
-        return not (self.asked or self.done())
+        return self.undo is None and not self.ended()
 
     # -- how it ended --
 
+    # What a task of it does a round later; see `calls`.
+    _returns, _raises, _drops = Future.set_result, Future.set_exception, Future.cancel
+    #: Tells whether it is known what it comes to.
+    ended = Future.done
+
     def deliver(self, text: str | None) -> None:
         """Take its result."""
-        self._end(self.plan.loads, text)
+        if self.ended():  # cancelled here, without waiting for this
+            return
+        value = self.plan.loads(text)
+        self.arguments = None
+        if self.undo is None:
+            self._returns(value)
+        else:
+            self._come_late(value)
 
     def fail(self, error: OperationFailed) -> None:
         """Take its failure."""
-        self._end(None, error)
+        if self.ended():
+            return
+        self.arguments = None
+        if self.undo is None:
+            self._raises(error)
+        else:
+            self._come_late(error)
 
     def refused(self, cause: str) -> None:
         """Take SWF's refusal of the decision."""
         self.fail(DecisionFailed(self.id, self.name, cause))
 
-    def _end(self, loads: Callable[[str | None], Any] | None, value: Any) -> None:
-        self.arguments = None
-        if self.done():  # cancelled here, without waiting for this
-            return
-        if self.asked:
-            self.late = value if loads is None else loads(value)
-            Future.cancel(self, self.message)
-        elif loads is None:
-            self.set_exception(value)
-        else:
-            self.set_result(loads(value))
+    def _come_late(self, value: Any) -> None:
+        self.late = value
+        self._drops(self.message)
 
 
 class Function(Operation[R]):

@@ -4,7 +4,6 @@ Source:
     dx.md section 1.1; swf-semantics.md sections 3.2 and 6.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowser import decisions, serializing
@@ -96,8 +95,14 @@ class Child(Operation[R]):
         self._tell()
         return cancelled
 
-    def _end(self, loads: Callable[[str | None], Any] | None, value: Any) -> None:
-        super()._end(loads, value)
+    def deliver(self, text: str | None) -> None:
+        """Take its result, and tell who waits for its start."""
+        super().deliver(text)
+        self._tell()
+
+    def fail(self, error: OperationFailed) -> None:
+        """Take its failure, and tell who waits for its start."""
+        super().fail(error)
         self._tell()
 
     def _tell(self) -> None:

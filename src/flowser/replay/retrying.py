@@ -11,7 +11,7 @@ Source:
 import math
 import zlib
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -21,6 +21,9 @@ from flowser.replay.failures import (
     ActivityTimedOut,
     OperationFailed,
 )
+
+if TYPE_CHECKING:
+    from flowser.replay.timers import Timer
 
 _SHARE = 2**32
 
@@ -95,6 +98,28 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
         except OverflowError:
             grown = math.inf
         return min(grown, _seconds(self.maximum))
+
+
+class Tries:
+    """What a retried activity has to remember.
+
+    Attributes:
+        attempt: The number of the latest attempt, from 1.
+        input: Of the first attempt.
+        told: The input of the latest one, when it is not the first.
+        progress: What its attempts told last.
+        pause: Before the next attempt.
+    """
+
+    __slots__ = ("attempt", "input", "pause", "progress", "told")
+
+    def __init__(self, input: str | None) -> None:
+        """Begin with the first attempt."""
+        self.attempt = 1
+        self.input = input
+        self.told: str | None = None
+        self.progress: str | None = None
+        self.pause: Timer | None = None
 
 
 def _names(kind: object) -> bool:

@@ -23,7 +23,7 @@ from flowser.decisions import Decision
 from flowser.events import Event
 from flowser.exceptions import BrokenHistory
 from flowser.replay import formats, sending, steps
-from flowser.replay._loop import BUDGET
+from flowser.replay._rounds import BUDGET
 from flowser.replay.applying import EFFECTS
 from flowser.replay.commands import Command
 from flowser.replay.judging import judge
@@ -248,7 +248,7 @@ class Run(State):
             commands = self.out
             if (close := self.closing()) is not None:
                 commands[close.key] = close
-        agreed = settle(commands, turn.outcomes, self.bound)
+        agreed = settle(commands, turn.outcomes, self.bound) if turn.outcomes else []
         if turn.more:
             self.bound[turn.more] = _MORE
             self.opened(_MORE.kind)

@@ -6,9 +6,12 @@ Frames are looked at, never read from disk: a place is a file, a line and a func
 import sys
 from collections.abc import Iterable, Iterator
 from types import CodeType, FrameType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flowser.replay._futures import Task
+
+if TYPE_CHECKING:
+    from flowser.replay.calls import Call
 
 #: Frames of these are not an author's.
 _OURS = ("flowser.replay", "flowser._flow", "flowser.flow", "asyncio", "anyio")
@@ -81,13 +84,13 @@ def _is_ours(frame: FrameType) -> bool:
     return any(name == ours or name.startswith(f"{ours}.") for ours in _OURS)
 
 
-def stack(tasks: Iterable[Task]) -> str:
+def stack(tasks: "Iterable[Task | Call]") -> str:
     """Describe where every task waits, innermost call last, as tracebacks do."""
     alive = (task for task in tasks if not task.done())
     return "\n".join(line for task in alive for line in _task(task))
 
 
-def _task(task: Task) -> Iterator[str]:
+def _task(task: "Task | Call") -> Iterator[str]:
     waits: Any = getattr(task, "_fut_waiter", None)
     told = getattr(waits, "kind", None)
     what = f" waits for {told} {waits.name} ({waits.id})" if told else ""

@@ -7,6 +7,7 @@ Source:
 import zlib
 from collections import deque
 from collections.abc import Callable, Coroutine
+from types import CodeType
 from typing import Any, Protocol
 from weakref import WeakValueDictionary
 
@@ -15,7 +16,8 @@ from flowser.events import Event, WorkflowExecutionStarted
 from flowser.exceptions import BrokenHistory, InvalidArgument, SerializationError
 from flowser.replay import closing
 from flowser.replay._futures import Handle, Task
-from flowser.replay._loop import BUDGET, Loop
+from flowser.replay._loop import Loop
+from flowser.replay._rounds import BUDGET
 from flowser.replay.commands import Command
 from flowser.replay.holding import Holding, for_now
 from flowser.replay.matching import REFUSALS
@@ -32,7 +34,14 @@ _LONGEST_ID = 256
 
 
 class Program(Protocol):
-    """What a run runs."""
+    """What a run runs.
+
+    Attributes:
+        calls: The code of coroutines that do nothing but begin an operation and wait
+            for it; see :func:`.calls.task_of`.
+    """
+
+    calls: CodeType
 
     def begin(
         self, run: "State", started: WorkflowExecutionStarted
@@ -140,7 +149,7 @@ class State:
         self._listeners: dict[str, Callable[[int, str | None], object]] = {}
         self._claimed: WeakValueDictionary[str, Operation[Any]] | None = None
         self._outcomes: dict[str, Event] = {}
-        self._holding = Holding(self)
+        self._holding: Holding | None = None
         self._close: Decision | None = None
         self._crash: BaseException | None = None
         self._judging = False  # whether what history does not know of is to be told
@@ -154,20 +163,22 @@ class State:
             SerializationError: When its input cannot be written.
             InvalidArgument: When SWF would refuse an argument.
         """
-        if self.loop.dead:
+        loop = self.loop
+        if loop.dead:
             if not command.undoing:
-                self.loop.cut_off()
+                loop.cut_off()
             return
         event = self._outcomes.get(command.key)
-        fits = event is not None and command.fits(event.attributes)
-        if event is None or not fits or event.type in REFUSALS:
+        if event is not None and not command.fits(event.attributes):
+            event = None
+        if event is None or event.type in REFUSALS:
             if command.decision is None:
                 command.decision = command.make()
-            if self.tracing or (self._judging and not fits):
-                command.where = here(self.loop.current())
-        command.event = event if fits else None
+            if self.tracing or (self._judging and event is None):
+                command.where = here(loop.current())
+        command.event = event
         self.out[command.key] = command
-        self.loop.changes += 1
+        loop.changes += 1
 
     def is_recorded(self, key: str) -> bool:
         """Tell whether history says that this turn asked for it."""
@@ -179,19 +190,24 @@ class State:
             del self.out[command.key]
             self.loop.changes += 1
             return True
-        return self._holding.drop(command)
+        return self._holding is not None and self._holding.drop(command)
 
     def begin(self, kind: type[Any], plan: Plan, arguments: Any) -> Any:
         """Begin an operation, under the current task's next number."""
         operation = kind(self, plan, arguments, self.loop.number())
-        if plan.id is None or operation.kind != "activity":
+        self.ask(operation)
+        return operation
+
+    def ask(self, operation: Operation[Any]) -> None:
+        """Ask for an operation; no two of its author's ids are open at a time."""
+        id = operation.plan.id
+        if id is None or operation.kind != "activity":
             self.emit(operation)
         else:
-            self._check_free(plan.id)
+            self._check_free(id)
             self.emit(operation)
             self._claimed = self._claimed or WeakValueDictionary()
-            self._claimed[plan.id] = operation
-        return operation
+            self._claimed[id] = operation
 
     def start_timer(self, id: str, seconds: float, handle: Handle) -> Timer:
         """Start a timer under an id of its own."""
@@ -276,33 +292,36 @@ class State:
 
     def closed(self, event: Event, number: int) -> Any:
         """Find what an event ends; it is not open any more."""
-        command = self.bound.pop(number, None)
+        command: Any = self.bound.pop(number, None)
         if command is None:
             command = self.known(event, number)  # which says what is wrong
-        self._over(command)
-        return command
-
-    def forget(self, number: int) -> None:
-        """Have it ended."""
-        self._over(self.bound.pop(number))
-
-    def _over(self, command: Any) -> None:
-        """Count it no more; there is nothing left to be cancelled."""
         self.opens[command.kind] -= 1
         if command.undo is not None:
-            self.out.pop(command.undo, None)
+            self.out.pop(command.undo, None)  # there is nothing left to be cancelled
+        return command
 
     def opened(self, kind: str) -> None:
         """Count what is open."""
         self.opens[kind] = self.opens.get(kind, 0) + 1
-        self._holding.passed()
+        if self._holding is not None:
+            self._holding.passed()
+
+    def made_room(self) -> None:
+        """Take that a timer has fired, or is stopped: another one has room."""
+        if self._holding is not None:
+            self._holding.made_room()
 
     def refused(self, command: Any, event: Event, cause: str) -> None:
         """Take the refusal of a decision: for now, or for good."""
         if for_now(cause) and command.wanted:
-            self._holding.hold(command, event)
+            self._hold(command, event)
         else:
             command.refused(cause)
+
+    def _hold(self, command: Command | None, event: Event) -> None:
+        if self._holding is None:
+            self._holding = Holding(self)
+        self._holding.hold(command, event)
 
     def close_refused(self, event: Event, cause: str) -> None:
         """Take the refusal of the decision that closes the run.
@@ -311,14 +330,16 @@ class State:
         that cannot be begun, ever, fails this one.
         """
         if for_now(cause):
-            self._holding.hold(None, event)
+            self._hold(None, event)
         elif cause != "UNHANDLED_DECISION":
             self._close = closing.failure(f"{event.type}: {cause}", None)
 
     def closing(self) -> closing.Close | None:
         """Give what closes the run; None when it goes on."""
         done = self.main is not None and self.main.done()
-        if not (done or self._crash) or self._holding.closes_later:
+        if not (done or self._crash):
+            return None
+        if self._holding is not None and self._holding.closes_later:
             return None
         if self._close is None:
             self._close = closing.decision(

@@ -22,13 +22,10 @@ _LONGEST = 99_999_999
 
 
 class Timer(Command):
-    """A handle that SWF calls: what ``call_at`` returns.
-
-    Attributes:
-        seconds: After which it fires.
-    """
+    """A handle that SWF calls: what ``call_at`` returns."""
 
     __slots__ = (
+        "_began",
         "_when",
         "decision",
         "event",
@@ -37,7 +34,6 @@ class Timer(Command):
         "key",
         "number",
         "run",
-        "seconds",
         "undo",
         "where",
     )
@@ -47,17 +43,22 @@ class Timer(Command):
     name = ""
 
     def __init__(self, run: "State", id: str, when: float, handle: Handle) -> None:
-        """Describe a timer; SWF counts in whole seconds."""
+        """Describe a timer."""
         self.run = run
         self.id = id
         self.key = f"timer:{id}"
-        # Rounded first: the difference of two times is not exact to the last bit.
-        self.seconds = math.ceil(round(min(when - run.loop.now, _LONGEST), 3))
         self.number = 0
         self.undo: str | None = None
         self.handle = handle
+        self._began = run.loop.now
         self._when = when
         self.decision = self.event = self.where = None
+
+    @property
+    def seconds(self) -> int:
+        """After how many it fires: SWF counts in whole ones."""
+        # Rounded first: the difference of two times is not exact to the last bit.
+        return math.ceil(round(min(self._when - self._began, _LONGEST), 3))
 
     @property
     def words(self) -> str:
@@ -90,6 +91,7 @@ class Timer(Command):
         loop = self.run.loop
         loop.now = max(loop.now, self._when)
         loop.push(self.handle)
+        self.run.made_room()
 
     def cancel(self) -> None:
         """Stop it, unless it has fired."""
@@ -100,6 +102,7 @@ class Timer(Command):
             stop = CancelTimer(self)
             self.undo = stop.key
             self.run.emit(stop)
+            self.run.made_room()
 
     @property
     def wanted(self) -> bool:
@@ -146,4 +149,4 @@ class CancelTimer(Command):
     def bind(self, event: Event) -> None:
         """Forget the timer, unless it fired meanwhile: then its event comes."""
         if event.type == "TimerCanceled":
-            self.timer.run.forget(self.timer.number)
+            self.timer.run.closed(event, self.timer.number)

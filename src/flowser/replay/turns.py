@@ -15,10 +15,10 @@ Source:
     swf-semantics.md sections 2.2 and 2.3; peers.md section 3.2 item 8.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from flowser.events import Event, UnrecognizedEvent
+from flowser.events import EVENTS, Event, UnrecognizedEvent
 from flowser.exceptions import BrokenHistory
 from flowser.replay.applying import EFFECTS
 from flowser.replay.matching import CLOSED_BY, KEYS, MORE
@@ -34,13 +34,17 @@ _MORE = frozenset({"TimerStarted", "StartTimerFailed"})
 _MORE_KEY = f"timer:{MORE}"
 
 #: What an event is to a turn; events that are nothing to it are not in the table.
-_INPUT, _OUTCOME, _STARTED, _COMPLETED = 1, 2, 4, 8
+_INPUT, _OUTCOME, _STARTED, _COMPLETED, _UNREAD = 1, 2, 4, 8, 16
 _ROLES: dict[str, int] = {
     **dict.fromkeys(EFFECTS.keys() - KEYS.keys(), _INPUT),
     **dict.fromkeys(KEYS.keys() - EFFECTS.keys(), _OUTCOME),
     **dict.fromkeys(EFFECTS.keys() & KEYS.keys(), _INPUT | _OUTCOME),
     "DecisionTaskStarted": _STARTED,
     "DecisionTaskCompleted": _COMPLETED,
+}
+_ROLES_BY_CLASS: dict[type[Event], int] = {
+    **{EVENTS[name]: role for name, role in _ROLES.items()},
+    UnrecognizedEvent: _UNREAD,
 }
 
 
@@ -81,7 +85,7 @@ class Turn:
         self.first = first
         self.inputs = inputs
         self.outcomes: dict[str, Event] = {}
-        self.steps: list[Event] = []
+        self.steps: Sequence[Event] = ()
         self.more = 0
         self.context: str | None = None
         self.ran = False
@@ -124,32 +128,33 @@ class Cutter:
             StaleRun: When a turn that was decided here was not answered from here.
             Undecodable: When an event of a known type is not what it should be.
         """
-        last, role_of = self.last, _ROLES.get
+        last, role_of = self.last, _ROLES_BY_CLASS.get
         for event in events:
-            if event.id != last + 1:
-                if event.id <= last:
+            id = event.id
+            if id != last + 1:
+                if id <= last:
                     continue
-                raise BrokenHistory(f"event {event.id} follows event {last}")
-            self.last = last = event.id
-            role = role_of(event.type)
+                raise BrokenHistory(f"event {id} follows event {last}")
+            self.last = last = id
+            role = role_of(event.__class__)
             if role is None:
                 continue
-            if event.__class__ is UnrecognizedEvent:
-                raise Undecodable(event.id, f"it is no {event.type}")
-            if role is _STARTED:
-                if self.completed and self.turn is not None:
-                    yield self.turn
-                self._start(event)
-            elif role is _COMPLETED:
-                self._complete(event)
-            else:
-                if role & _INPUT:
+            if role < _STARTED:
+                if role != _OUTCOME:
                     self._after.append(event)
-                if role & _OUTCOME and self.completed:
+                if role != _INPUT and self.completed:
                     self._outcome(event)
                     if event.type in _CLOSING and self.turn is not None:
                         yield self.turn
                         self.turn = None
+            elif role == _STARTED:
+                if self.completed and self.turn is not None:
+                    yield self.turn
+                self._start(event)
+            elif role == _COMPLETED:
+                self._complete(event)
+            elif event.type in _ROLES:
+                raise Undecodable(event.id, f"it is no {event.type}")
 
     def pending(self) -> Turn | None:
         """Give the latest turn if it was answered, though nothing follows yet."""
@@ -185,14 +190,14 @@ class Cutter:
         self.turn.context = attributes.execution_context
 
     def _outcome(self, event: Event) -> None:
-        turn = self.turn
+        turn, type = self.turn, event.type
         attributes: Any = event.attributes
-        key = KEYS[event.type](attributes)
+        key = KEYS[type](attributes)
         if key is None or turn is None:
             return
-        if event.type in _MORE and key.startswith(_MORE_KEY):
+        if type in _MORE and key.startswith(_MORE_KEY):
             turn.more = event.id
             return
-        if event.type == "MarkerRecorded" and attributes.marker_name == STEP:
-            turn.steps.append(event)
+        if type == "MarkerRecorded" and attributes.marker_name == STEP:
+            turn.steps = [*turn.steps, event]
         turn.outcomes[key] = event
