@@ -179,11 +179,11 @@ class _Written(web.StreamResponse):
     """An answer that leaves in one piece, and leaves the connection open.
 
     Nearly every caller gets it so. To compose an aiohttp Response, and to write that,
-    takes a fifth of the time of a whole call.
+    takes a fifth of the time of a whole call. Of one that is written, aiohttp asks no
+    more than whether the connection goes on: nothing else of its state is set up.
     """
 
     def __init__(self, answer: Answer) -> None:
-        super().__init__(status=answer.status)
         self._answer = answer
 
     @property
@@ -200,7 +200,7 @@ class _Written(web.StreamResponse):
 
 
 #: The statuses of answers that a connection goes on after.
-_USUAL = {200: b"HTTP/1.1 200 OK\r\n", 400: b"HTTP/1.1 400 Bad Request\r\n"}
+_USUAL = {200: "HTTP/1.1 200 OK\r\n", 400: "HTTP/1.1 400 Bad Request\r\n"}
 
 
 def _is_usual(answer: Answer, request: web.BaseRequest) -> bool:
@@ -211,9 +211,11 @@ def _is_usual(answer: Answer, request: web.BaseRequest) -> bool:
 
 def _bytes(answer: Answer) -> bytes:
     now = int(time.time())  # noqa: TID251 - callers compare it with their own
-    head = "".join([f"{name}: {value}\r\n" for name, value in answer.headers.items()])
-    told = f"{head}Content-Length: {len(answer.body)}\r\nDate: {_date(now)}\r\n\r\n"
-    return b"".join((_USUAL[answer.status], told.encode("ascii"), answer.body))
+    head = _USUAL[answer.status]
+    for name, value in answer.headers.items():
+        head += f"{name}: {value}\r\n"
+    head += f"Content-Length: {len(answer.body)}\r\nDate: {_date(now)}\r\n\r\n"
+    return head.encode("ascii") + answer.body
 
 
 @functools.lru_cache(maxsize=1)

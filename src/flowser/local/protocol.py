@@ -34,9 +34,8 @@ MAX_HEAD_BYTES = 32 * 1024
 _JSON = "application/json"
 
 # Names that need not be turned into lower case for each request.
-_REQUEST_ID, _TARGET, _HOST = map(istr, ("x-amzn-RequestId", "X-Amz-Target", "Host"))
 _CONTENT_TYPE, _CONTENT_ENCODING = istr("Content-Type"), istr("Content-Encoding")
-_ORIGIN = istr("Origin")
+_TARGET, _HOST, _ORIGIN = map(istr, ("X-Amz-Target", "Host", "Origin"))
 
 #: The types that a request may have. The answer has the same one, as of other AWS
 #: services; only the older form is recorded for SWF (section 1.1).
@@ -100,24 +99,25 @@ class Protocol:
             present: Tells whether the caller is still there.
         """
         operation = headers.get(_TARGET, "").rpartition(".")[2]
+        kind = _content_type(headers.get(_CONTENT_TYPE, ""))
         try:
-            self._check(headers, body)
+            self._check(headers, body, kind)
             text = await self._service.call(
                 operation, body, region=region(headers), present=present
             )
         except Fault as fault:
             # The message may quote the request.
             log.debug("%r: %s", operation, fault.name)
-            return refusal(fault, headers)
+            return _made(fault.status, fault.body, kind)
         log.debug("%r", operation)
-        return _made(200, text, headers)
+        return _made(200, text, kind)
 
-    def _check(self, headers: Mapping[str, str], body: bytes) -> None:
+    def _check(self, headers: Mapping[str, str], body: bytes, kind: str | None) -> None:
         """Refuse what no AWS client sends, and what a web page might."""
         if self._hosts is not None:
             _refuse_pages(headers, self._hosts)
         check_size(headers, len(body))
-        if not _content_type(headers.get(_CONTENT_TYPE, "")):
+        if kind is None:
             raise faults.unknown_operation()
         if headers.get(_CONTENT_ENCODING, "").lower() not in _ENCODINGS:
             raise faults.serialization("The content encoding is not supported")
@@ -197,12 +197,11 @@ def refusal(fault: Fault, headers: Mapping[str, str]) -> Answer:
         fault: The error.
         headers: Of the request.
     """
-    return _made(fault.status, fault.body, headers)
+    kind = _content_type(headers.get(_CONTENT_TYPE, ""))
+    return _made(fault.status, fault.body, kind)
 
 
-def _made(status: int, body: bytes, headers: Mapping[str, str]) -> Answer:
-    told: dict[str, str] = {
-        _REQUEST_ID: f"{_PREFIX}{next(_numbers):012x}",
-        _CONTENT_TYPE: _content_type(headers.get(_CONTENT_TYPE, "")) or _JSON,
-    }
+def _made(status: int, body: bytes, kind: str | None) -> Answer:
+    request_id = f"{_PREFIX}{next(_numbers):012x}"
+    told = {"x-amzn-RequestId": request_id, "Content-Type": kind or _JSON}
     return Answer(status, told, body)

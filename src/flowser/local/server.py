@@ -13,12 +13,12 @@ import ipaddress
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 from aiohttp import web
 
 from flowser.exceptions import ConfigurationError
-from flowser.local._connections import Connection, Listener, response
+from flowser.local._connections import Listener, response
 from flowser.local.engine import faults
 from flowser.local.engine.faults import Fault
 from flowser.local.engine.quotas import Quotas
@@ -107,7 +107,7 @@ class Server:
         self._service.release()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        connection = cast("Connection", request.protocol)
+        connection: Any = request.protocol  # one of ours, see Listener
         connection.begin()
         try:
             answer = await self._answer(request, connection.is_present)

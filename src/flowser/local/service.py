@@ -158,14 +158,10 @@ class Service:
         Raises:
             Fault: When it is refused, or cannot be stored.
         """
-
-        def change(engine: Engine) -> bytes | Parked:
-            request = reading.read(operation, body)
-            now = self._moment(operation)
-            return engine.call(now, request, region=region, caller=present)
-
         try:
-            reply = self._attempt(operation, change)
+            reply = self._attempt(
+                operation, self._carry_out, operation, body, region, present
+            )
         except Fault as fault:
             await self._stored()
             raise fault from None
@@ -179,6 +175,18 @@ class Service:
                 self._lose(reply)
                 raise
         return reply
+
+    def _carry_out(
+        self,
+        engine: Engine,
+        operation: str,
+        body: bytes,
+        region: str,
+        present: Callable[[], bool],
+    ) -> bytes | Parked:
+        request = reading.read(operation, body)
+        now = self._moment(operation)
+        return engine.call(now, request, region=region, caller=present)
 
     def release(self) -> None:
         """Answer all polls that wait as empty; see :meth:`.Engine.release`."""
@@ -200,14 +208,14 @@ class Service:
             raise faults.internal()
         return self._store.last_at
 
-    def _attempt(self, what: str, change: Callable[[Engine], T]) -> T:
+    def _attempt(self, what: str, change: Callable[..., T], *given: Any) -> T:
         """Let the engine do something, or nothing of it.
 
         Raises:
             Fault: When it is refused; InternalFailure, when it failed.
         """
         try:
-            return change(self._engine or self._folded())
+            return change(self._engine or self._folded(), *given)
         except Fault:
             raise
         except OSError as error:

@@ -106,11 +106,15 @@ class Bucket:
 
 
 class Throttle:
-    """The buckets of an account, by region, and those of its runs; or none at all."""
+    """The buckets of an account, by region, and those of its runs; or none at all.
+
+    Attributes:
+        on: Whether there are any.
+    """
 
     def __init__(self, *, on: bool) -> None:
         """Throttle as AWS does, or never."""
-        self._on = on
+        self.on = on
         self._buckets: dict[tuple[str | int, str], Bucket] = {}
 
     def call(self, operation: str, region: str, now: int) -> bool:
@@ -128,7 +132,7 @@ class Throttle:
     def _take(
         self, rates: dict[str, Rate], name: str, whose: str | int, now: int
     ) -> bool:
-        rate = rates.get(name) if self._on else None
+        rate = rates.get(name) if self.on else None
         if rate is None:
             return True
         bucket = self._buckets.get((whose, name))

@@ -147,16 +147,17 @@ class Engine:
         self.advance(now)
         world = self._world
         world.region = region
-        operation = type(request).__name__
-        if not world.throttle.call(operation, region, world.now):
+        operation = type(request)
+        throttle = world.throttle
+        if throttle.on and not throttle.call(operation.__name__, region, world.now):
             raise faults.throttled()
-        kind = _POLLS.get(type(request))
+        kind = _POLLS.get(operation)
         if kind is not None:
             given: Any = request  # a poll, by the table
             reply = polling.poll(world, kind, given, caller)
             self._finish()
             return reply
-        answer = OPERATIONS[type(request)](world, request)
+        answer = OPERATIONS[operation](world, request)
         self._finish()
         return b"" if answer is None else _encode(answer)
 
@@ -198,7 +199,8 @@ class Engine:
         while world.effects or world.overlong or world.state.touched:
             while world.effects:
                 world.effects.popleft()()
-            self._end_overlong()
+            if world.overlong:
+                self._end_overlong()
             if not world.effects:
                 polling.match(world)
 

@@ -56,7 +56,7 @@ class Tokens:
 
     def __init__(self, key: bytes) -> None:
         """Take the key: 32 random bytes."""
-        self._key = key
+        self._keyed = hashlib.blake2s(key=key, digest_size=_DIGEST)
 
     def task(self, token: TaskToken) -> str:
         """Write a task token."""
@@ -121,4 +121,6 @@ class Tokens:
         return data
 
     def _digest(self, data: bytes) -> bytes:
-        return hashlib.blake2s(data, key=self._key, digest_size=_DIGEST).digest()
+        digest = self._keyed.copy()  # takes half the time of a new one
+        digest.update(data)
+        return digest.digest()

@@ -161,11 +161,14 @@ class World:
         if not (woken and run.pending is None and run.close_status is None):
             return
         config = run.config
-        name, wait = run.override or (config.task_list.name, None)
+        task_list, wait = config.task_list, None
+        if run.override is not None:
+            name, wait = run.override
+            task_list = shapes.TaskList(name=name)
         self.append(
             run,
             e.DecisionTaskScheduled(
-                task_list=shapes.TaskList(name=name),
+                task_list=task_list,
                 task_priority=config.task_priority,
                 start_to_close_timeout=config.task_start_to_close_timeout,
                 schedule_to_start_timeout=wait or durations.NONE,
