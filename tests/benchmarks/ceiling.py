@@ -1,11 +1,12 @@
 """A bare ``aiohttp.web`` handler: what a server on aiohttp can reach at most.
 
-``python -m tests.benchmarks.ceiling`` prints its URL. It reads the JSON of a POST, and
-answers with what the last PUT of the same operation brought; with nothing before. It
-runs on the loop that ``python -m flowser.local`` runs on: on uvloop, when installed.
+``python -m tests.benchmarks.ceiling asyncio``, or ``uvloop``, prints its URL. It reads
+the JSON of a POST, and answers with what the last PUT of the same operation brought;
+with nothing before.
 """
 
 import asyncio
+import sys
 
 import msgspec
 from aiohttp import web
@@ -37,5 +38,5 @@ async def serve() -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=[*LOOPS.values()][-1]) as runner:
+    with asyncio.Runner(loop_factory=LOOPS[sys.argv[1]]) as runner:
         runner.run(serve())
