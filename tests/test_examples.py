@@ -31,6 +31,9 @@ PRINTED = {
     "thumbnails.py": ["['a.png@200', 'b.png@200']"],
 }
 
+#: These decide by hand, and replay nothing.
+BY_HAND = {"arithmetic.py", "embedded.py"}
+
 
 def test_every_example_has_its_expected_output() -> None:
     assert {path.name for path in EXAMPLES.glob("*.py")} == PRINTED.keys()
@@ -43,3 +46,13 @@ async def test_example_prints_its_result_and_nothing_else(
     async with run_python(EXAMPLES / name, cwd=tmp_path) as program:
         assert await program.wait(timeout=50) == 0, program.text
         assert program.lines == PRINTED[name]
+
+
+@pytest.mark.parametrize("name", sorted(PRINTED.keys() - BY_HAND))
+async def test_decisions_of_an_example_are_the_same_again(
+    name: str, tmp_path: Path
+) -> None:
+    command = ("-m", "tests.support.checked", EXAMPLES / name)
+    async with run_python(*command, cwd=tmp_path) as program:
+        assert await program.wait(timeout=50) == 0, program.text
+        await program.line_matching("^[1-9][0-9]* decisions were made again")

@@ -48,6 +48,16 @@ async def test_program_prints_what_the_readme_shows(name: str, folder: Path) -> 
         assert running.out == OUTPUTS[name].splitlines()
 
 
+@pytest.mark.parametrize("name", sorted(OUTPUTS.keys() - {"examples/arithmetic.py"}))
+async def test_decisions_of_a_program_are_the_same_again(
+    name: str, folder: Path
+) -> None:
+    command = ("-m", "tests.support.checked", *_hurried(COMMANDS[name]))
+    async with run_python(*command, cwd=folder) as running:
+        assert await running.wait(timeout=50) == 0, running.text
+        await running.line_matching("^[1-9][0-9]* decisions were made again")
+
+
 def _hurried(command: list[str]) -> list[str]:
     """Sleep for three seconds where a reader needs twenty to kill something."""
     return ["3" if word == "20" else word for word in command]

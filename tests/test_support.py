@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 
 from tests.conftest import BareClient
+from tests.support import checked
 from tests.support.answers import (
     Answer,
     Cut,
@@ -295,3 +296,30 @@ async def test_failing_callable_is_raised_when_the_server_is_left(
             with pytest.raises(ClientError):
                 await start(client)
     assert caught.group_contains(AssertionError, match="other")
+
+
+async def test_program_that_decides_otherwise_a_second_time_is_told(
+    tmp_path: Path,
+) -> None:
+    program = tmp_path / "hello.py"
+    program.write_text(
+        textwrap.dedent(
+            """
+            import asyncio, itertools
+            from flowser import Domain, flow
+
+            count = itertools.count(1)
+
+            @flow.workflow(version="1.0", task_list="deciders")
+            async def napping() -> None:
+                await asyncio.gather(*(asyncio.sleep(1) for _ in range(next(count))))
+
+            class Hello(Domain):
+                name, workflow_types = "hello", [napping]
+            """
+        )
+    )
+    command = ("-m", "tests.support.checked", "-m", "flowser.run", program, "--local")
+    async with run_python(*command, "--start", "napping") as child:
+        assert await child.wait(timeout=50) == checked.DIFFERENT, child.text
+        await child.line_matching("a replay from nothing")
