@@ -248,5 +248,6 @@ def test_no_interval_is_taken_by_a_wall_clock() -> None:
         "_flow/verbs.py: datetime.fromtimestamp",  # flow.now() is the history's time
         "_lean.py: datetime.now",  # a signature bears the date
         "_logs.py: datetime.fromtimestamp",  # so does a log record
+        "local/_connections.py: time.time",  # and an HTTP answer
         "testing/swf.py: datetime.fromtimestamp",  # the time of a local SWF is shown
     }

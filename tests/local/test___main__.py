@@ -300,7 +300,9 @@ async def test_what_keeps_it_from_beginning_is_told_in_one_line() -> None:
 
 def refused(capsys: pytest.CaptureFixture[str], *options: str | Path) -> str:
     """Expect that a server cannot begin; give the line that says why."""
+    before = [*map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))]
     assert main([str(option) for option in options]) == 2
+    assert [*map(signal.getsignal, (signal.SIGTERM, signal.SIGINT))] == before
     out, err = capsys.readouterr()
     assert not out
     (line,) = err.splitlines()

@@ -141,9 +141,9 @@ async def _serve(options: argparse.Namespace, functions: dict[str, Any]) -> int:
         "throttle": options.throttle == "aws",
         "functions": functions,
     }
-    stopped = _stopped_by_signals()
     _allow_connections()
     async with contextlib.AsyncExitStack() as stack:
+        stopped = stack.enter_context(_stopped_by_signals())
         with _no_garbage():
             server = await stack.enter_async_context(serve(options.db, **settings))
         _announce(server, keys, options.db)
@@ -166,14 +166,22 @@ def _no_garbage() -> Iterator[None]:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _stopped_by_signals() -> asyncio.Event:
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[asyncio.Event]:
+    """Give what signals set; uvloop would leave its handlers behind."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+    numbers = signal.SIGTERM, signal.SIGINT
     # On Windows, Ctrl-C cancels the main task instead, which ends in order too.
     with contextlib.suppress(NotImplementedError):
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in numbers:
             loop.add_signal_handler(number, stopped.set)
-    return stopped
+    try:
+        yield stopped
+    finally:
+        with contextlib.suppress(NotImplementedError):
+            for number in numbers:
+                loop.remove_signal_handler(number)
 
 
 def _allow_connections() -> None:
