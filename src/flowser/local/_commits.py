@@ -62,11 +62,6 @@ class Commits:
             self._done = loop.create_future()
             loop.call_soon(self._wait, self._done, _TURNS)
 
-    @property
-    def pending(self) -> bool:
-        """Whether something was taken that is not stored yet."""
-        return self._done is not None
-
     async def finish(self) -> None:
         """Wait until all that was taken is stored.
 

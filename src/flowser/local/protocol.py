@@ -108,7 +108,7 @@ class Protocol:
         except Fault as fault:
             # The message may quote the request.
             log.debug("%r: %s", operation, fault.name)
-            return _made(fault.status, fault.body, kind)
+            return refusal(fault, headers)
         log.debug("%r", operation)
         return _made(200, text, kind)
 

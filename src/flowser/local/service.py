@@ -167,13 +167,11 @@ class Service:
             raise fault from None
         if isinstance(reply, Parked):
             return await self._answered(reply)
-        self._settle()
-        if self._commits.pending:
-            try:
-                await self._commits.finish()
-            except asyncio.CancelledError:
-                self._lose(reply)
-                raise
+        try:
+            await self._stored()
+        except asyncio.CancelledError:
+            self._lose(reply)
+            raise
         return reply
 
     def _carry_out(
